@@ -1,0 +1,93 @@
+"""What a system gave us: the scope that was asked for, the pages that came, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a system is to the distributor; authority per attribute follows from it (domain book §2.4)."""
+
+    ERP = "erp"
+    WMS = "wms"
+    FINANCE = "finance"
+    CHANNEL = "channel"
+    CARRIER = "carrier"
+    CRM = "crm"
+
+
+class PageFormat(StrEnum):
+    """How the bytes of a page are to be read."""
+
+    JSON = "json"
+    CSV = "csv"
+    FIXED_WIDTH = "fixed_width"
+    PARQUET = "parquet"
+
+
+class FeedState(StrEnum):
+    """What a feed's last pull allows its readers to believe."""
+
+    OK = "OK"
+    STALE = "STALE"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a pull asks for: everything, or what changed since a cursor, or a set of keys.
+
+    Attributes:
+        since: The cursor value of the last complete pull, as the system wrote it; None asks for all.
+        keys: Source keys to read again; empty asks for all.
+    """
+
+    since: str | None = None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        """Whether rows that are absent from the answer no longer exist in the system."""
+        return self.since is None and not self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, file or result set as it was received, byte for byte."""
+
+    name: str
+    content: bytes
+    format: PageFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one system said of one entity at one moment.
+
+    Attributes:
+        system: The declared name of the system.
+        entity: The declared name of the entity.
+        scope: What was asked for.
+        as_of: The moment the answer speaks of, in UTC: as the system declares it, else when it was asked.
+        pages: The pages in the order received.
+        complete: False when the pull broke off after at least one page.
+        declared_rows: The number of rows the system says there are; None where it does not say.
+        declared_sums: Control totals the system declares, by field.
+        cursor: The cursor to continue from; None for an entity that is always pulled whole.
+        problem: Why the snapshot is not complete, in words for a person; empty when it is.
+    """
+
+    system: str
+    entity: str
+    scope: Scope
+    as_of: datetime
+    pages: Sequence[Page]
+    complete: bool = True
+    declared_rows: int | None = None
+    declared_sums: Mapping[str, str] = field(default_factory=dict)
+    cursor: str | None = None
+    problem: str = ""
