@@ -158,9 +158,7 @@ _CONTRACTS = (
             _SKU,
             _UOM,
             Column("movement_qty", _Q, "Signed change of the quantity on hand."),
-            Column(
-                "movement_type", _T, "Why the stock moved.", codes=("RECEIPT", "SHIPMENT", "ADJUSTMENT", "RETURN")
-            ),
+            Column("movement_type", _T, "Why the stock moved.", codes=("RECEIPT", "SHIPMENT", "ADJUSTMENT", "RETURN")),
             Column("moved_at", _AT, "When it moved."),
         ),
     ),
