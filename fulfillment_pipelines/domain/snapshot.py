@@ -56,6 +56,33 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class PageLayout:
+    """How the records lie in a page.
+
+    Attributes:
+        format: How the bytes are to be read.
+        fields: The source's own names of the fields that are kept.
+        records_path: Where the list of records is in a JSON page, in dots; empty where the page is the list.
+        widths: Width of each field of a fixed-width line, in order.
+        delimiter: Between the fields of a CSV line.
+        encoding: Of a text file.
+        trailer_prefix: How the line that ends a file begins; empty where there is none.
+        has_header: Whether a CSV file begins with the names of its fields; else they are `fields` in order.
+        optional: Fields that may be absent from every record.
+    """
+
+    format: PageFormat
+    fields: tuple[str, ...]
+    records_path: str = ""
+    widths: tuple[int, ...] = ()
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    trailer_prefix: str = ""
+    has_header: bool = True
+    optional: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page, file or result set as it was received, byte for byte."""
 

@@ -1,0 +1,42 @@
+# What a person or a build server types. Each target is one command; how to install is in scripts/bootstrap.sh.
+
+bin := .venv/bin
+installed := .venv/installed
+# Options of `make lock`: --upgrade takes the newest versions, --upgrade-package NAME one of them.
+LOCK_OPTIONS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run up test lint format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(installed) ## Run the whole loop once against the simulated distributor
+	$(bin)/fulfillment run --demo
+
+up: $(installed) ## Keep the live deployment running until Ctrl-C
+	$(bin)/fulfillment up
+
+test: lint ## Run everything a change must pass: lint, then the tests
+	$(bin)/pytest
+
+lint: $(installed) ## Check style, types and imports
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+format: $(installed) ## Rewrite the code in the house style
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+lock: $(installed) ## Write requirements.lock anew from pyproject.toml
+	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_OPTIONS) \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## Remove the virtual environment and every cache; data/runtime stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+
+$(installed): requirements.lock pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh

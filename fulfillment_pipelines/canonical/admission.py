@@ -1,0 +1,278 @@
+"""Admit a landed snapshot: read it, check every row against its contract, quarantine what fails, merge the rest.
+
+One transaction per snapshot: its rows, its quarantine, its counts and the keys it changed appear together or
+not at all, and admitting it again changes nothing. Comparing systems belongs to `reconcile`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from fulfillment_pipelines.canonical.row_checks import (
+    check_counts,
+    checking_select,
+    checks_of,
+    empty_select,
+    failing_select,
+    good_select,
+)
+from fulfillment_pipelines.canonical.vocabulary import Contract
+from fulfillment_pipelines.domain.snapshot import PageLayout
+from fulfillment_pipelines.errors import BadDataError, ConfigurationError
+from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot, UnreadableLine, decode
+from fulfillment_pipelines.snapshots.landing import LandedSnapshot
+from fulfillment_pipelines.snapshots.merging import MergeCounts, MergeTarget, merge
+from fulfillment_pipelines.sql_models import SqlModel, retarget
+from fulfillment_pipelines.warehouse import Connection, Warehouse, create_view, ensure_table, scalar
+
+_QUARANTINE: Final = """
+    create or replace temp table quarantined_rows as
+    select
+        failing.landed_row_no,
+        failing.source_key,
+        failing.order_id,
+        failing.node,
+        failing.sku,
+        array_to_string(
+            list_filter($check_ids, lambda check_id, position: (failing.failed_mask >> (position - 1)) & 1 = 1), ', '
+        ) as failed_checks,
+        cast(to_json(landed) as varchar) as record
+    from failing
+    join landed on failing.landed_row_no = landed.landed_row_no
+    union all by name
+    select landed_row_no, failed_checks, record from unreadable_rows
+"""
+
+_RELEASE: Final = """
+    delete from ops_open_quarantine
+    where system = $system and entity = $entity
+        and ($is_whole or source_key in (select source_key from good_rows))
+"""
+
+_RECORD_QUARANTINE: Final = """
+    insert into quarantine_target by name
+    select
+        $snapshot_id as snapshot_id, $system as system, $entity as entity, cast($as_of as timestamptz) as as_of,
+        landed_row_no, source_key, order_id, node, sku, failed_checks, record
+    from quarantined_rows
+"""
+
+_RECORD_SNAPSHOT: Final = """
+    insert into ops_snapshots
+    select
+        $snapshot_id, $system, $entity, $contract, $contract_version, $as_of, $pulled_at, $duration_seconds,
+        $cursor_from, $cursor_to, $is_whole, $is_complete, $problem, $page_count, $content_bytes, $content_sha256,
+        $declared_rows, $landed_rows, $mapped_rows, $inserted_rows, $updated_rows, $unchanged_rows, $superseded_rows,
+        $quarantined_rows, $deleted_rows
+"""
+
+_KNOWN: Final = "select count(*) from ops_snapshots where system = $system and entity = $entity and snapshot_id = $id"
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalFeed:
+    """One entity of one system, with what is needed to admit its snapshots.
+
+    Attributes:
+        system: Declared name of the system.
+        entity: Declared name of the entity.
+        contract: The canonical contract its rows are held to.
+        layout: How its records lie in a page.
+        mapping: The snapshot SQL: source fields under canonical names.
+    """
+
+    system: str
+    entity: str
+    contract: Contract
+    layout: PageLayout
+    mapping: SqlModel
+
+    @property
+    def table(self) -> str:
+        """The feed's table in the lake."""
+        return f"snap_{self.system}__{self.entity}"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of the rows of one snapshot.
+
+    Attributes:
+        quarantined_rows: Rows that broke the contract, unreadable lines included.
+        failures: How many rows fail each check that any row fails, by check.
+    """
+
+    system: str
+    entity: str
+    snapshot_id: str
+    landed_rows: int
+    merged: MergeCounts
+    quarantined_rows: int
+    failures: dict[str, int]
+
+
+class Admitter:
+    """Admits snapshots into one lake.
+
+    Args:
+        warehouse: The lake.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def is_admitted(self, landed: LandedSnapshot) -> bool:
+        """Return whether the lake has this snapshot already."""
+        manifest = landed.manifest
+        parameters = {"system": manifest.system, "entity": manifest.entity, "id": manifest.snapshot_id}
+        return bool(self._warehouse.query(_KNOWN, parameters).column(0)[0].as_py())
+
+    def stage(self, feed: CanonicalFeed, landed: LandedSnapshot) -> DecodedSnapshot:
+        """Read, type and check the rows of a snapshot into the stage table `checked_rows`.
+
+        A page that cannot be read at all becomes one unreadable line, so that it is quarantined like a row.
+        """
+        cursor = self._warehouse.cursor()
+        try:
+            decoded = _decoded(cursor, landed, feed.layout)
+            cursor.register("landed", decoded.records)
+            _map(cursor, feed)
+            cursor.execute("create or replace table memory.main.checked_rows as " + checking_select(feed.contract))
+        finally:
+            cursor.close()
+        return decoded
+
+    def merge(self, feed: CanonicalFeed, landed: LandedSnapshot, decoded: DecodedSnapshot) -> Admission:
+        """Bring the staged rows into the lake in one transaction."""
+        return self._warehouse.write(lambda transaction: _merge(transaction, feed, landed, decoded))
+
+
+def _decoded(cursor: Connection, landed: LandedSnapshot, layout: PageLayout) -> DecodedSnapshot:
+    try:
+        return decode(cursor, landed, layout)
+    except BadDataError as error:
+        none = pa.table({name: pa.array([], pa.string()) for name in layout.fields})
+        records = none.add_column(0, ROW_NUMBER, pa.array([], pa.int64()))
+        page = UnreadableLine(page=", ".join(landed.manifest.pages), line_no=0, problem=str(error), text="")
+        return DecodedSnapshot(records, (page,))
+
+
+def _map(cursor: Connection, feed: CanonicalFeed) -> None:
+    expected = [ROW_NUMBER, *(column.name for column in feed.contract.columns)]
+    try:
+        create_view(cursor, "mapped", feed.mapping.body)
+        found = [row[0] for row in cursor.execute("describe mapped").fetchall()]
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"{feed.mapping.path.name} does not run.",
+            expected=f"a select from `landed` with the fields {', '.join(feed.layout.fields)}",
+            found=str(error).splitlines()[0],
+            remedy=f"correct the SQL, or the fields of {feed.system}.{feed.entity} in its YAML",
+        ) from error
+    if sorted(found) != sorted(expected):
+        raise ConfigurationError(
+            f"{feed.mapping.path.name} does not give the columns of contract '{feed.contract.name}'.",
+            expected=", ".join(expected),
+            found=", ".join(found),
+            remedy="select each column of the contract once, `null as name` where the system does not know it",
+        )
+
+
+def _merge(transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot, decoded: DecodedSnapshot) -> Admission:
+    manifest = landed.manifest
+    transaction.execute("create or replace temp table good_rows as " + good_select(feed.contract))
+    ensure_table(transaction, feed.table, empty_select(feed.contract))
+    quarantined, keys_are_known = _quarantine(transaction, feed, landed, decoded)
+    counts = merge(
+        transaction,
+        MergeTarget(
+            table=feed.table,
+            system=feed.system,
+            entity=feed.entity,
+            contract=feed.contract.name,
+            key_columns=frozenset(column.name for column in feed.contract.columns),
+        ),
+        snapshot_id=manifest.snapshot_id,
+        as_of=manifest.as_of,
+        may_delete=manifest.whole and keys_are_known,
+    )
+    repeats = scalar(transaction, "select count(*) from checked_rows where failed_mask = 0 and is_repeat")
+    admission = Admission(
+        system=feed.system,
+        entity=feed.entity,
+        snapshot_id=manifest.snapshot_id,
+        landed_rows=decoded.landed_rows,
+        merged=MergeCounts(**{**asdict(counts), "superseded_rows": counts.superseded_rows + repeats}),
+        quarantined_rows=quarantined,
+        failures=check_counts(transaction, feed.contract),
+    )
+    mapped_rows = scalar(transaction, "select count(*) from checked_rows") + len(decoded.unreadable)
+    _record(transaction, feed, landed, admission, mapped_rows)
+    return admission
+
+
+def _quarantine(
+    transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot, decoded: DecodedSnapshot
+) -> tuple[int, bool]:
+    """Put what fails into quarantine; return how many rows, and whether all their keys are known."""
+    manifest = landed.manifest
+    transaction.register("landed", decoded.records)
+    transaction.register("unreadable_rows", _unreadable_rows(decoded))
+    create_view(transaction, "failing", failing_select(feed.contract))
+    transaction.execute(_QUARANTINE, {"check_ids": [check.check_id for check in checks_of(feed.contract)]})
+    feed_names = {"system": feed.system, "entity": feed.entity}
+    transaction.execute(_RELEASE, {**feed_names, "is_whole": manifest.whole})
+    row = {**feed_names, "snapshot_id": manifest.snapshot_id, "as_of": manifest.as_of}
+    for table in ("ops_quarantine", "ops_open_quarantine"):
+        transaction.execute(retarget(_RECORD_QUARANTINE, {"quarantine_target": table}), row)
+    quarantined = scalar(transaction, "select count(*) from quarantined_rows")
+    without_key = scalar(transaction, "select count(*) from quarantined_rows where source_key is null")
+    return quarantined, without_key == 0
+
+
+def _unreadable_rows(decoded: DecodedSnapshot) -> pa.Table:
+    lines = decoded.unreadable
+    return pa.table(
+        {
+            ROW_NUMBER: pa.array([line.line_no for line in lines], pa.int64()),
+            "failed_checks": pa.array([f"page:readable ({line.problem})" for line in lines], pa.string()),
+            "record": pa.array([json.dumps({"page": line.page, "text": line.text}) for line in lines], pa.string()),
+        }
+    )
+
+
+def _record(
+    transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot, admission: Admission, mapped_rows: int
+) -> None:
+    manifest = landed.manifest
+    transaction.execute(
+        _RECORD_SNAPSHOT,
+        {
+            "snapshot_id": manifest.snapshot_id,
+            "system": manifest.system,
+            "entity": manifest.entity,
+            "contract": feed.contract.name,
+            "contract_version": manifest.contract_version,
+            "as_of": manifest.as_of,
+            "pulled_at": manifest.pulled_at,
+            "duration_seconds": manifest.duration_seconds,
+            "cursor_from": manifest.since,
+            "cursor_to": manifest.cursor,
+            "is_whole": manifest.whole,
+            "is_complete": manifest.complete,
+            "problem": manifest.problem,
+            "page_count": len(manifest.pages),
+            "content_bytes": manifest.content_bytes,
+            "content_sha256": manifest.content_sha256,
+            "declared_rows": manifest.declared_rows,
+            "landed_rows": admission.landed_rows,
+            "mapped_rows": mapped_rows,
+            "quarantined_rows": admission.quarantined_rows,
+            **asdict(admission.merged),
+        },
+    )

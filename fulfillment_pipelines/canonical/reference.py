@@ -1,0 +1,146 @@
+"""Reference data that models and checks join with: nodes, units, business days, and the declared feeds.
+
+Read from `data/seeds` and held as `ref_*` tables in the process's stage schema, never in the lake. Tolerances
+belong to `reconcile.tolerances`, policies to the stages that follow them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from fulfillment_pipelines.domain.calendar import BusinessCalendar, CalendarDay
+from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.systems.yaml_file import read_yaml
+from fulfillment_pipelines.warehouse import Connection, Warehouse
+
+_CALENDAR_REACH = timedelta(days=400)
+
+
+class NodeReference(BaseModel):
+    """A fulfilment site: what the rules need to know of it.
+
+    Attributes:
+        site_class: `modern` or `legacy`; chooses between a tolerance's two values.
+        calendar: Business calendar the site works by.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    site_class: str
+    calendar: str = "default"
+
+
+class _NodesFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nodes: dict[str, NodeReference]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitConversion:
+    """One row of the unit crosswalk: how many base units one `uom` of an item is; `*` is every item."""
+
+    sku: str
+    uom: str
+    base_uom: str
+    base_qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeedReference:
+    """One declared feed, as the models see it; `node` is empty for a system that serves all sites."""
+
+    system: str
+    entity: str
+    contract: str
+    role: str
+    node: str
+    freshness_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceData:
+    """All reference data of one distributor."""
+
+    nodes: Mapping[str, NodeReference]
+    units: Sequence[UnitConversion]
+    calendars: Mapping[str, BusinessCalendar]
+    feeds: Sequence[FeedReference]
+
+    def load(self, warehouse: Warehouse, now: datetime) -> None:
+        """Put the reference tables into the stage schema of this process."""
+        cursor = warehouse.cursor()
+        try:
+            _replace(cursor, "ref_units", _columns(UnitConversion, self.units))
+            _replace(cursor, "ref_feeds", _columns(FeedReference, self.feeds))
+            _replace(cursor, "ref_nodes", _node_columns(self.nodes))
+            _replace(cursor, "ref_business_days", _columns(CalendarDay, self._business_days(now.date())))
+        finally:
+            cursor.close()
+
+    def _business_days(self, today: date) -> list[CalendarDay]:
+        first, last = today - _CALENDAR_REACH, today + _CALENDAR_REACH
+        return [day for calendar in self.calendars.values() for day in calendar.days(first, last)]
+
+
+def read_nodes(path: Path) -> Mapping[str, NodeReference]:
+    """Read `nodes.yaml`.
+
+    Raises:
+        ConfigurationError: The file is missing or does not fit; the message names the line.
+    """
+    return read_yaml(path, TypeAdapter(_NodesFile), what="nodes file").nodes
+
+
+def read_unit_conversions(path: Path) -> tuple[UnitConversion, ...]:
+    """Read `unit_conversions.csv`.
+
+    Raises:
+        ConfigurationError: The file is missing or a row cannot be read; the message names the row.
+    """
+    schema = {"sku": "VARCHAR", "uom": "VARCHAR", "base_uom": "VARCHAR", "base_qty": "DECIMAL(18, 4)"}
+    with duckdb.connect(":memory:") as connection:
+        try:
+            relation = connection.read_csv(str(path), dtype=schema, header=True)
+            return tuple(UnitConversion(*row) for row in relation.fetchall())
+        except (duckdb.Error, TypeError) as error:
+            raise ConfigurationError(
+                f"The unit crosswalk {path.name} cannot be read.",
+                expected="a CSV file with the columns sku, uom, base_uom, base_qty",
+                found=str(error).splitlines()[0],
+                remedy="correct the row; `*` in sku stands for every item",
+            ) from error
+
+
+def _columns(row_type: type, rows: Sequence[object]) -> pa.Table:
+    names = [field.name for field in fields(row_type)]
+    table = pa.Table.from_pylist([asdict(row) for row in rows])  # type: ignore[call-overload]
+    if not rows:
+        return pa.table({name: pa.array([], pa.string()) for name in names})
+    return table.select(names)
+
+
+def _node_columns(nodes: Mapping[str, NodeReference]) -> pa.Table:
+    return pa.table(
+        {
+            "node": pa.array(list(nodes), pa.string()),
+            "title": pa.array([node.title for node in nodes.values()], pa.string()),
+            "site_class": pa.array([node.site_class for node in nodes.values()], pa.string()),
+            "calendar": pa.array([node.calendar for node in nodes.values()], pa.string()),
+        }
+    )
+
+
+def _replace(cursor: Connection, name: str, table: pa.Table) -> None:
+    cursor.register("reference_rows", table)
+    cursor.execute("create or replace table memory.main." + name + " as from reference_rows")
+    cursor.unregister("reference_rows")

@@ -1,0 +1,375 @@
+"""Turn findings that propose a message into corrections, decided by policy, with their outbox rows.
+
+Decision, outbox row, case move and audit row are one transaction: a correction that is approved will be
+delivered, and one that is delivered was approved. Delivering belongs in `dispatch`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from fulfillment_pipelines.corrections import lifecycle
+from fulfillment_pipelines.corrections.case_moves import CaseMoves
+from fulfillment_pipelines.corrections.policy import Circumstances, CorrectionPolicy, Decision, decide
+from fulfillment_pipelines.domain.case import Case, CaseState, case_id_of
+from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
+from fulfillment_pipelines.domain.finding import Finding, Verdict
+from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.ledger import audit
+from fulfillment_pipelines.ledger.cases import cases_by_id
+from fulfillment_pipelines.ledger.corrections import (
+    POLICY_ACTOR,
+    CorrectionRecord,
+    approvals_by_target,
+    corrections_of,
+    insert_corrections,
+    update_corrections,
+)
+from fulfillment_pipelines.ledger.outbox import (
+    Delivery,
+    DeliveryStatus,
+    DeliveryStep,
+    deliveries_of,
+    insert_deliveries,
+    update_deliveries,
+)
+from fulfillment_pipelines.ledger.switches import KillSwitch, engaged_switches
+from fulfillment_pipelines.ledger.types import to_amount
+from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
+
+TargetOf: TypeAlias = Callable[[str, str], str]
+"""Returns the declared name of the system that plays a role at a node."""
+
+_WAITING = frozenset({CorrectionState.PROPOSED, CorrectionState.PENDING})
+_UNSENT = frozenset({CorrectionState.APPROVED, CorrectionState.RETRYING})
+_SENT = frozenset({CorrectionState.SENT, CorrectionState.UNKNOWN_OUTCOME})
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalResult:
+    """What became of the proposals. Correction identities, in order of their cases.
+
+    Attributes:
+        approved: Approved by policy now, and in the outbox.
+        pending: Waiting for a person.
+        proposed: Waiting for time: a second snapshot, or the target's next hour.
+        superseded: Withdrawn before they were sent, because the finding has changed.
+        held: Findings for which nothing was proposed, because an earlier correction of the case is on its way or
+            was acknowledged later than the finding was seen. Case identities.
+        unchanged: Corrections that stand as they did.
+    """
+
+    approved: tuple[str, ...]
+    pending: tuple[str, ...]
+    proposed: tuple[str, ...]
+    superseded: tuple[str, ...]
+    held: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+def idempotency_key_of(case: Case, target: str, finding: Finding) -> str:
+    """Return the key of an effect: hash of exception, target, payload and rule version.
+
+    A difference that comes back after its cure was proved is another exception in this sense: the target must
+    not take the correction for a repetition of the first.
+    """
+    said = json.dumps(
+        [
+            case.case_id,
+            case.times_opened,
+            target,
+            finding.message,
+            json.loads(_canonical(finding.payload)),
+            finding.rule_version,
+        ],
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def propose(
+    work: UnitOfWork,
+    findings: Iterable[Finding],
+    *,
+    policy: CorrectionPolicy,
+    target_of: TargetOf,
+    now: datetime,
+) -> ProposalResult:
+    """Decide on the corrections that findings propose, within the running transaction; the caller commits.
+
+    Call it after `intake` of the same findings: it works on the cases that intake has opened.
+
+    Args:
+        work: The transaction.
+        findings: Those without a message, or not DIFFER, are passed over.
+        policy: The gate.
+        target_of: Resolves the role a rule names, at the finding's node.
+        now: The moment of the decision.
+
+    Returns:
+        What was decided.
+
+    Raises:
+        ConfigurationError: No system plays the role.
+        BadDataError: A payload or precondition is not a JSON object.
+        RetryableError: The ledger is busy; repeat the whole transaction.
+    """
+    work.take_turn("intake")
+    by_case = {
+        case_id_of(finding.code, finding.business_key, finding.node): finding
+        for finding in findings
+        if finding.message and finding.verdict is Verdict.DIFFER
+    }
+    cases = cases_by_id(work, by_case)
+    desk = _Desk(
+        policy=policy,
+        now=now,
+        earlier=corrections_of(work, by_case),
+        deliveries=deliveries_of(work, by_case),
+        switches=engaged_switches(work),
+        approvals=approvals_by_target(work, now - timedelta(hours=1)),
+    )
+    for case_id, finding in sorted(by_case.items()):
+        case = cases.get(case_id)
+        if case is None or case.closed_at is not None or case.state is CaseState.SUPPRESSED:
+            continue
+        if finding.watermark_at >= case.last_seen_watermark_at:
+            desk.consider(finding, case, target_of(finding.target_role, finding.node))
+    desk.write(work)
+    return desk.result()
+
+
+@dataclass
+class _Desk:
+    """The decisions of one transaction, collected before they are written."""
+
+    policy: CorrectionPolicy
+    now: datetime
+    earlier: Mapping[str, Sequence[CorrectionRecord]]
+    deliveries: Mapping[str, Delivery]
+    switches: frozenset[KillSwitch]
+    approvals: dict[str, int]
+    moves: CaseMoves = field(init=False)
+    inserts: list[CorrectionRecord] = field(default_factory=list)
+    updates: list[CorrectionRecord] = field(default_factory=list)
+    new_deliveries: list[Delivery] = field(default_factory=list)
+    changed_deliveries: list[Delivery] = field(default_factory=list)
+    entries: list[audit.AuditEntry] = field(default_factory=list)
+    outcome: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.moves = CaseMoves("corrections", self.now)
+
+    def consider(self, finding: Finding, case: Case, target: str) -> None:
+        """Decide on the correction one finding proposes."""
+        key = idempotency_key_of(case, target, finding)
+        earlier = self.earlier.get(case.case_id, ())
+        same = next((record for record in earlier if record.idempotency_key == key), None)
+        if same is not None and same.state not in _WAITING and not _may_be_revived(same, finding):
+            self._note("unchanged", same.correction_id)
+            return
+        others = [record for record in earlier if record is not same]
+        if any(self._binds(record, finding) for record in others):
+            self._note("held", case.case_id)
+            return
+        decision = decide(finding, self._circumstances(case, target), self.policy)
+        fresh = _record(case, target, finding, key=key, decision=decision, now=self.now)
+        for record in others:
+            if record.state in _WAITING | _UNSENT:
+                self._supersede(record, fresh.correction_id)
+        if same is None:
+            self.inserts.append(fresh)
+            self._carry_out(fresh, case)
+        else:
+            self._decide_anew(same, fresh, case)
+
+    def write(self, work: UnitOfWork) -> None:
+        """Write everything that was decided."""
+        insert_corrections(work, self.inserts)
+        update_corrections(work, self.updates)
+        insert_deliveries(work, self.new_deliveries)
+        update_deliveries(work, self.changed_deliveries)
+        self.moves.write(work)
+        audit.append(work, self.entries)
+
+    def result(self) -> ProposalResult:
+        """Return what was decided."""
+        of = {name: tuple(ids) for name, ids in self.outcome.items()}
+        return ProposalResult(
+            approved=of.get("approved", ()),
+            pending=of.get("pending", ()),
+            proposed=of.get("proposed", ()),
+            superseded=of.get("superseded", ()),
+            held=of.get("held", ()),
+            unchanged=of.get("unchanged", ()),
+        )
+
+    def _circumstances(self, case: Case, target: str) -> Circumstances:
+        since = self.now - timedelta(hours=self.policy.limits.loop_hours)
+        sent = [
+            record
+            for record in self.earlier.get(case.case_id, ())
+            if record.decided_by == POLICY_ACTOR and record.sent_at is not None and record.sent_at > since
+        ]
+        return Circumstances(target, self.switches, self.approvals.get(target, 0), len(sent))
+
+    def _binds(self, record: CorrectionRecord, finding: Finding) -> bool:
+        """Whether an earlier correction forbids another one: its effect may still come, or came after the finding."""
+        if record.state in _UNSENT:
+            return not self.deliveries[record.correction_id].untouched
+        if record.state is CorrectionState.ACKED and record.acked_at is not None:
+            return finding.watermark_at <= record.acked_at
+        return record.state in _SENT
+
+    def _supersede(self, record: CorrectionRecord, successor: str) -> None:
+        withdrawn = replace(
+            lifecycle.move(record, CorrectionState.SUPERSEDED),
+            superseded_by=successor,
+            decision_reason="the finding has changed",
+        )
+        self.updates.append(withdrawn)
+        delivery = self.deliveries.get(record.correction_id)
+        if delivery is not None and delivery.status is DeliveryStatus.READY:
+            self.changed_deliveries.append(replace(delivery, status=DeliveryStatus.DONE, finished_at=self.now))
+        self._note("superseded", record.correction_id)
+        self._audit("correction.superseded", withdrawn)
+
+    def _decide_anew(self, same: CorrectionRecord, fresh: CorrectionRecord, case: Case) -> None:
+        waits_on = same.state is fresh.state
+        state = same.state if waits_on else lifecycle.move(_waiting_again(same), fresh.state).state
+        renewed = replace(
+            same,
+            state=state,
+            precondition=fresh.precondition,
+            judgement_reason=fresh.judgement_reason,
+            value_amount=fresh.value_amount,
+            currency=fresh.currency,
+            watermark_at=fresh.watermark_at,
+            decided_at=fresh.decided_at,
+            decided_by=fresh.decided_by,
+            clause_id=fresh.clause_id,
+            decision_reason=fresh.decision_reason,
+            superseded_by=None,
+        )
+        if renewed != same:
+            self.updates.append(renewed)
+        if waits_on:
+            self._note("unchanged", same.correction_id)
+        else:
+            self._carry_out(renewed, case)
+
+    def _carry_out(self, record: CorrectionRecord, case: Case) -> None:
+        if record.state is CorrectionState.APPROVED:
+            self.approvals[record.target] = self.approvals.get(record.target, 0) + 1
+            delivery = self._delivery(record)
+            known = record.correction_id in self.deliveries
+            (self.changed_deliveries if known else self.new_deliveries).append(delivery)
+        elif record.state is CorrectionState.PENDING:
+            self.moves.follow(case, CaseState.PENDING_APPROVAL, note=record.decision_reason)
+        name = str(record.state).lower()
+        self._note(name, record.correction_id)
+        self._audit(f"correction.{name}", record)
+
+    def _delivery(self, record: CorrectionRecord) -> Delivery:
+        repeats = record.correction_class is CorrectionClass.RETRY
+        look_first = repeats or record.message in self.policy.delivery.read_back_first
+        return Delivery(
+            correction_id=record.correction_id,
+            target=record.target,
+            status=DeliveryStatus.READY,
+            next_step=DeliveryStep.READ_BACK if look_first else DeliveryStep.SEND,
+            due_at=self.now,
+            attempts=0,
+            read_backs=0,
+            leased_by="",
+            lease_until=None,
+            last_error="",
+            created_at=self.now,
+            finished_at=None,
+        )
+
+    def _audit(self, action: str, record: CorrectionRecord) -> None:
+        self.entries.append(
+            audit.AuditEntry(
+                recorded_at=self.now,
+                actor=record.decided_by or "corrections",
+                action=action,
+                subject=record.correction_id,
+                detail={
+                    "case_id": record.case_id,
+                    "target": record.target,
+                    "message": record.message,
+                    "payload": record.payload,
+                    "precondition": record.precondition,
+                    "rule_version": record.rule_version,
+                    "clause_id": record.clause_id,
+                    "reason": record.decision_reason,
+                },
+            )
+        )
+
+    def _note(self, outcome: str, identity: str) -> None:
+        self.outcome.setdefault(outcome, []).append(identity)
+
+
+def _may_be_revived(record: CorrectionRecord, finding: Finding) -> bool:
+    """Whether an effect that was given up before it happened may be proposed again: only on newer evidence."""
+    return record.state is CorrectionState.SUPERSEDED and finding.watermark_at > record.watermark_at
+
+
+def _waiting_again(record: CorrectionRecord) -> CorrectionRecord:
+    return lifecycle.move(record, CorrectionState.PROPOSED)
+
+
+def _record(
+    case: Case, target: str, finding: Finding, *, key: str, decision: Decision, now: datetime
+) -> CorrectionRecord:
+    return CorrectionRecord(
+        correction_id=f"COR-{key[:16]}",
+        case_id=case.case_id,
+        code=finding.code,
+        node=finding.node,
+        target=target,
+        message=finding.message,
+        correction_class=CorrectionClass(finding.correction_class),
+        payload=_canonical(finding.payload),
+        precondition=_canonical(finding.precondition),
+        idempotency_key=key,
+        state=decision.state,
+        rule_version=finding.rule_version,
+        judgement_reason=finding.judgement_reason,
+        value_amount=to_amount(finding.value_at_risk_amount),
+        currency=finding.currency,
+        watermark_at=finding.watermark_at,
+        proposed_at=now,
+        decided_at=now if decision.state is CorrectionState.APPROVED else None,
+        decided_by=decision.decided_by,
+        clause_id=decision.clause_id,
+        decision_reason=decision.reason,
+    )
+
+
+def _canonical(text: str) -> str:
+    try:
+        content = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise _not_an_object(text) from error
+    if not isinstance(content, dict):
+        raise _not_an_object(text)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _not_an_object(text: str) -> BadDataError:
+    return BadDataError(
+        "A finding's payload or precondition is not a JSON object.",
+        expected='for example {"order_id": "SO-1001"}',
+        found=text[:200],
+        remedy="correct the rule's SQL file",
+    )

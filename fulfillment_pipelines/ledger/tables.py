@@ -1,0 +1,203 @@
+"""The tables of the ledger. Only declarations belong here; `migrations/` brings a database to this shape."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from fulfillment_pipelines.ledger.types import Instant, ScaledDecimal
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints and indexes, so that a migration can find them again on both databases."""
+
+METADATA = MetaData(naming_convention=NAMING_CONVENTION)
+"""All tables of the ledger."""
+
+# SQLite numbers rows by itself only in a column declared INTEGER.
+_RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+exception_case = Table(
+    "exception_case",
+    METADATA,
+    Column("case_id", String(20), primary_key=True),
+    Column("code", String(16), nullable=False),
+    Column("business_key", Text, nullable=False),
+    Column("node", String(64), nullable=False),
+    Column("order_id", String(128), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("severity", String(4), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("assignee", String(128)),
+    Column("value_at_risk_amount", ScaledDecimal(2), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("expected_value", Text, nullable=False),
+    Column("actual_value", Text, nullable=False),
+    Column("delta_qty", ScaledDecimal(4)),
+    Column("condition_since", Instant, nullable=False),
+    Column("detected_at", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("first_breaks_at", Instant, nullable=False),
+    Column("ack_due_at", Instant, nullable=False),
+    Column("fix_due_at", Instant, nullable=False),
+    Column("acked_at", Instant),
+    Column("closed_at", Instant),
+    Column("last_seen_watermark_at", Instant, nullable=False),
+    Column("proving_watermark_at", Instant),
+    Column("times_opened", Integer, nullable=False),
+    Column("rule_version", String(64), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("parent_case_id", String(20), ForeignKey("exception_case.case_id")),
+    Column("suppressed_until", Instant),
+    Index(None, "closed_at", "code"),
+    Index(None, "business_key"),
+    Index(None, "order_id"),
+    Index(None, "parent_case_id"),
+)
+"""One row per exception: code, business key and node."""
+
+case_event = Table(
+    "case_event",
+    METADATA,
+    Column("event_id", _RowNumber, primary_key=True),
+    Column("case_id", String(20), ForeignKey("exception_case.case_id"), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("event", String(48), nullable=False),
+    Column("from_state", String(24), nullable=False),
+    Column("to_state", String(24), nullable=False),
+    Column("watermark_at", Instant),
+    Column("note", Text, nullable=False),
+    Index(None, "case_id"),
+)
+"""One row per thing that happened to a case; never changed."""
+
+correction = Table(
+    "correction",
+    METADATA,
+    Column("correction_id", String(20), primary_key=True),
+    Column("case_id", String(20), ForeignKey("exception_case.case_id"), nullable=False),
+    Column("code", String(16), nullable=False),
+    Column("node", String(64), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("message", String(64), nullable=False),
+    Column("correction_class", String(1), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("precondition", Text, nullable=False),
+    Column("idempotency_key", String(64), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("rule_version", String(64), nullable=False),
+    Column("judgement_reason", Text, nullable=False),
+    Column("value_amount", ScaledDecimal(2), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("watermark_at", Instant, nullable=False),
+    Column("proposed_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_by", String(128), nullable=False),
+    Column("clause_id", String(64), nullable=False),
+    Column("decision_reason", Text, nullable=False),
+    Column("sent_at", Instant),
+    Column("acked_at", Instant),
+    Column("reference", Text, nullable=False),
+    Column("verified_at", Instant),
+    Column("proving_watermark_at", Instant),
+    Column("unproved_watermarks", Integer, nullable=False),
+    Column("last_unproved_watermark_at", Instant),
+    Column("superseded_by", String(20)),
+    UniqueConstraint("idempotency_key"),
+    Index(None, "case_id"),
+    Index(None, "state"),
+    Index(None, "target", "decided_at"),
+)
+"""One row per effect on one system: case, opening, target, message, payload and rule version."""
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("outbox_id", _RowNumber, primary_key=True),
+    Column("correction_id", String(20), ForeignKey("correction.correction_id"), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("next_step", String(16), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("read_backs", Integer, nullable=False),
+    Column("leased_by", String(128), nullable=False),
+    Column("lease_until", Instant),
+    Column("last_error", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    UniqueConstraint("correction_id"),
+    Index(None, "status", "due_at"),
+)
+"""One row per correction that was approved: what is still to be done to deliver it."""
+
+receipt = Table(
+    "receipt",
+    METADATA,
+    Column("receipt_id", _RowNumber, primary_key=True),
+    Column("correction_id", String(20), ForeignKey("correction.correction_id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("outcome", String(24), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("worker", String(128), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "correction_id"),
+)
+"""One row per attempt to send or to read back, whatever came of it; never changed."""
+
+audit_log = Table(
+    "audit_log",
+    METADATA,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("row_hash", String(64), nullable=False),
+    Index(None, "subject"),
+)
+"""One row per decision or effect, each bound to the one before it by its hash; never changed."""
+
+audit_head = Table(
+    "audit_head",
+    METADATA,
+    Column("head_id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("row_hash", String(64), nullable=False),
+)
+"""One row in all: where the audit log ends, so that a cut tail is seen."""
+
+kill_switch = Table(
+    "kill_switch",
+    METADATA,
+    Column("scope", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("engaged_at", Instant, nullable=False),
+    Column("engaged_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""One row per switch that is engaged now: a target, a rule, or everything."""
+
+# Temporary and of one connection: the keys a set-wise statement is about.
+staged_key = Table("staged_key", MetaData(), Column("key", Text, primary_key=True), prefixes=["temporary"])
+"""One row per key (case or business key) that the running transaction is about; see `UnitOfWork.stage`."""

@@ -1,0 +1,155 @@
+"""Transactions on the ledger: commit is explicit, rollback is what happens otherwise.
+
+What is read and written within one belongs in the stores beside this module (`cases`, `corrections`, `audit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Row, Table, delete, func, insert, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.schema import CreateTable
+
+from fulfillment_pipelines.ledger.border import READING, open_engine, translated
+from fulfillment_pipelines.ledger.migrations.upgrade import upgrade_to_head
+from fulfillment_pipelines.ledger.tables import staged_key
+
+# PostgreSQL's advisory locks are numbers; one for each thing that only one transaction may do at a time.
+_TURNS = {"intake": 720_001, "audit": 720_002, "migration": 720_003}
+
+
+class UnitOfWork:
+    """One connection to the ledger within one transaction. Made by `Ledger.unit_of_work`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Sequence[Row[Any]]:
+        """Return all rows of a query.
+
+        Raises:
+            RetryableError: The database is busy or does not answer.
+            ConfigurationError: The ledger's tables are missing.
+        """
+        with translated("reading"):
+            return self._connection.execute(statement, parameters).all()
+
+    def change(self, statement: Executable, parameters: Sequence[Mapping[str, object]] | None = None) -> int:
+        """Execute a statement, once or once for each set of parameters, and return the rows it changed.
+
+        Raises:
+            RetryableError: The database is busy or another process wrote the same row first.
+            InvariantError: A row would break a constraint.
+        """
+        if parameters is not None and not parameters:
+            return 0
+        with translated("writing"):
+            return self._connection.execute(statement, parameters).rowcount
+
+    def stage(self, keys: Iterable[str]) -> Table:
+        """Fill the temporary table of this connection with the keys that the next statement is about."""
+        with translated("staging keys"):
+            self._connection.execute(CreateTable(staged_key, if_not_exists=True))
+            self._connection.execute(delete(staged_key))
+            rows = [{"key": key} for key in dict.fromkeys(keys)]
+            if rows:
+                self._connection.execute(insert(staged_key), rows)
+        return staged_key
+
+    def take_turn(self, activity: str) -> None:
+        """Wait until no other transaction does the same; SQLite lets only one write in any case.
+
+        Args:
+            activity: `intake`, `audit` or `migration`; always taken in this order, so that none waits in a circle.
+        """
+        if self._connection.dialect.name == "postgresql":
+            with translated("waiting for a turn"):
+                self._connection.execute(select(func.pg_advisory_xact_lock(_TURNS[activity])))
+
+    def commit(self) -> None:
+        """Make everything since the last commit durable.
+
+        Raises:
+            RetryableError: The database did not take the commit; nothing was written.
+        """
+        with translated("committing"):
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Undo everything since the last commit."""
+        with translated("rolling back"):
+            self._connection.rollback()
+
+
+class Ledger:
+    """The ledger database.
+
+    Args:
+        url: `sqlite:///<path>` for one machine, `postgresql+psycopg://...` for production.
+
+    Raises:
+        ConfigurationError: The address cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url) if url.startswith("sqlite") else None
+        self._engine = open_engine(url)
+
+    def migrate(self) -> None:
+        """Create the database's tables, or bring those of an older version to the current one.
+
+        Raises:
+            ConfigurationError: The database cannot be opened.
+            RetryableError: It is busy or does not answer.
+        """
+        if self._url is not None and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        with self.unit_of_work() as work:
+            work.take_turn("migration")
+            with translated("migrating"):
+                upgrade_to_head(work._connection)  # noqa: SLF001 - Alembic needs the connection that holds the turn
+            work.commit()
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
+        """Open a transaction that writes; what is not committed is rolled back at the end of the block.
+
+        Raises:
+            RetryableError: The database is busy or does not answer.
+            ConfigurationError: It cannot be opened.
+        """
+        with translated("connecting"):
+            connection = self._engine.connect()
+        try:
+            yield UnitOfWork(connection)
+        finally:
+            with translated("rolling back"):
+                connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[UnitOfWork]:
+        """Open a transaction that only reads; it sees one state throughout and does not wait for a writer.
+
+        Raises:
+            RetryableError: The database does not answer.
+            ConfigurationError: It cannot be opened.
+        """
+        with translated("connecting"):
+            options: dict[str, Any] = {READING: True}
+            if self._engine.dialect.name == "postgresql":
+                options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            connection = self._engine.connect().execution_options(**options)
+        try:
+            yield UnitOfWork(connection)
+        finally:
+            with translated("rolling back"):
+                connection.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with translated("closing"):
+            self._engine.dispose()

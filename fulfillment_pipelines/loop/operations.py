@@ -1,0 +1,43 @@
+"""The tables in which the platform records its own work: made from `sql/00_operations`, and what is asked of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from fulfillment_pipelines.sql_models import read_models
+from fulfillment_pipelines.warehouse import Connection, Warehouse
+
+
+def create_operations_tables(folder: Path, transaction: Connection) -> None:
+    """Create the tables that do not exist."""
+    for model in read_models(folder):
+        transaction.execute(model.body)
+
+
+def latest_as_of(warehouse: Warehouse) -> datetime | None:
+    """Return the latest moment any system has spoken of; None before the first snapshot."""
+    if not warehouse.has_table("ops_snapshots"):
+        return None
+    found: datetime | None = warehouse.query("select max(as_of) as as_of from ops_snapshots").column(0)[0].as_py()
+    return found
+
+
+def admitted_snapshots(warehouse: Warehouse) -> frozenset[tuple[str, str, str]]:
+    """Return system, entity and identity of every snapshot that is in the lake."""
+    table = warehouse.query("select system, entity, snapshot_id from ops_snapshots")
+    return frozenset(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
+
+
+def last_cursors(warehouse: Warehouse) -> dict[tuple[str, str], str]:
+    """Return, by system and entity, the cursor from which the next pull continues."""
+    table = warehouse.query(
+        """
+        select system, entity, max_by(cursor_to, as_of) as cursor_to
+        from ops_snapshots
+        where cursor_to is not null and is_complete
+        group by system, entity
+        """
+    )
+    columns = (table.column(name).to_pylist() for name in ("system", "entity", "cursor_to"))
+    return {(system, entity): cursor for system, entity, cursor in zip(*columns, strict=True)}

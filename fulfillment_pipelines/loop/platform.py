@@ -1,0 +1,202 @@
+"""The composition root: everything the loop needs, built once from settings and a distributor file.
+
+Tests and other roots pass what they want to replace; nothing here is a global.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fulfillment_pipelines.canonical.admission import Admitter, CanonicalFeed
+from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_references
+from fulfillment_pipelines.canonical.models import CanonicalModels
+from fulfillment_pipelines.canonical.reference import ReferenceData, read_nodes, read_unit_conversions
+from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.policy import CorrectionPolicy, read_correction_policy
+from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
+from fulfillment_pipelines.domain.snapshot import Role
+from fulfillment_pipelines.errors import FulfillmentError
+from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
+from fulfillment_pipelines.exceptions.seeds import read_calendars
+from fulfillment_pipelines.ledger.unit_of_work import Ledger
+from fulfillment_pipelines.loop.operations import create_operations_tables, latest_as_of
+from fulfillment_pipelines.reconcile.rules import read_rules
+from fulfillment_pipelines.reconcile.runner import Reconciler
+from fulfillment_pipelines.reconcile.tolerances import read_tolerances
+from fulfillment_pipelines.settings import Settings
+from fulfillment_pipelines.snapshots.landing import LandingArea
+from fulfillment_pipelines.sql_models import read_models
+from fulfillment_pipelines.systems.distributor import ClockKind, Distributor, load_distributor
+from fulfillment_pipelines.systems.port import System
+from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.registry import Registry
+from fulfillment_pipelines.warehouse import LakeLocation, Warehouse
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything the stages of the loop work with.
+
+    Attributes:
+        clock: The time that deadlines and freshness are measured in.
+        machine_clock: The time of this machine: stamps attempts and leases.
+    """
+
+    settings: Settings
+    distributor: Distributor
+    registry: Registry
+    warehouse: Warehouse
+    landing: LandingArea
+    admitter: Admitter
+    reconciler: Reconciler
+    feeds: tuple[CanonicalFeed, ...]
+    ledger: Ledger
+    case_policy: CasePolicy
+    correction_policy: CorrectionPolicy
+    dispatcher: Dispatcher
+    reference: ReferenceData
+    clock: Clock
+    machine_clock: Clock
+
+    def target_of(self, role: str, node: str) -> str:
+        """Return the declared name of the system that plays a role at a node."""
+        return self.registry.system_for(Role(role), node)
+
+    def prepare(self) -> None:
+        """Create what is missing in the lake and the ledger; safe to call always."""
+        self.ledger.migrate()
+        self.warehouse.write(partial(create_operations_tables, self.settings.project_root / "sql" / "00_operations"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.registry.close()
+        self.warehouse.close()
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def build_platform(
+    settings: Settings,
+    *,
+    config: Path | None = None,
+    clock: Clock | None = None,
+    jitter: Callable[[], float] | None = None,
+    ready_made: Sequence[System] = (),
+) -> Platform:
+    """Build the platform of one distributor. Nothing is connected until it is used.
+
+    Args:
+        settings: What the environment says.
+        config: The distributor file, where it is not the one of the settings.
+        clock: Replaces the clock the distributor file asks for.
+        jitter: Replaces the randomness of retry waits, a number from 0 to 1 at each call.
+        ready_made: Systems that replace the declared ones of the same name.
+
+    Raises:
+        ConfigurationError: A file is missing or wrong; the message names it.
+    """
+    distributor = load_distributor(config or settings.config, settings.project_root)
+    machine_clock = WallClock()
+    warehouse = open_lake(settings, distributor)
+    clock = clock or _clock_of(distributor, warehouse, machine_clock)
+    references = References(os.environ, (*settings.references_files, *distributor.references))
+    registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made)
+    ledger = open_ledger(settings, distributor)
+    correction_policy = read_correction_policy(distributor.seeds / "corrections.yaml")
+    reference = _reference_data(distributor, registry)
+    return Platform(
+        settings=settings,
+        distributor=distributor,
+        registry=registry,
+        warehouse=warehouse,
+        landing=LandingArea(runtime_folder(settings, distributor) / "landing"),
+        admitter=Admitter(warehouse),
+        reconciler=_reconciler(settings.project_root / "sql", distributor, warehouse, reference),
+        feeds=canonical_feeds(registry, settings.project_root / "sql"),
+        ledger=ledger,
+        case_policy=read_case_policy(distributor.seeds),
+        correction_policy=correction_policy,
+        dispatcher=Dispatcher(
+            ledger,
+            registry.sink,
+            correction_policy.delivery,
+            clock=clock,
+            machine_clock=machine_clock,
+            jitter=jitter or random.SystemRandom().random,
+        ),
+        reference=reference,
+        clock=clock,
+        machine_clock=machine_clock,
+    )
+
+
+def runtime_folder(settings: Settings, distributor: Distributor) -> Path:
+    """Return the folder for everything one distributor makes at run time."""
+    return settings.runtime_dir / distributor.distributor
+
+
+def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool = False) -> Warehouse:
+    """Return the lake of one distributor, not yet connected."""
+    folder = runtime_folder(settings, distributor)
+    location = LakeLocation(
+        catalog=settings.lake_catalog or f"sqlite:{folder / 'lake_catalog.sqlite'}",
+        data_path=settings.lake_data_url or str(folder / "lake"),
+        lock_path=folder / "lake_writer.lock",
+        memory_limit=settings.duckdb_memory_limit,
+        threads=settings.duckdb_threads,
+    )
+    return Warehouse(location, read_only=read_only)
+
+
+def open_ledger(settings: Settings, distributor: Distributor) -> Ledger:
+    """Return the ledger of one distributor, not yet connected."""
+    return Ledger(settings.ledger_url or f"sqlite:///{runtime_folder(settings, distributor) / 'ledger.sqlite'}")
+
+
+def _reference_data(distributor: Distributor, registry: Registry) -> ReferenceData:
+    return ReferenceData(
+        nodes=read_nodes(distributor.seeds / "nodes.yaml"),
+        units=read_unit_conversions(distributor.seeds / "unit_conversions.csv"),
+        calendars=read_calendars(distributor.seeds / "calendars.yaml"),
+        feeds=feed_references(registry),
+    )
+
+
+def _reconciler(sql: Path, distributor: Distributor, warehouse: Warehouse, reference: ReferenceData) -> Reconciler:
+    rules = read_rules(read_models(sql / "30_reconcile" / "rules"))
+    return Reconciler(
+        warehouse,
+        sql,
+        canonical=CanonicalModels(read_models(sql / "20_canonical"), reference.feeds),
+        reference=reference,
+        rules=[rule for rule in rules if rule.is_applicable(reference.feeds)],
+        tolerances=read_tolerances(distributor.seeds / "tolerances.yaml"),
+    )
+
+
+def _clock_of(distributor: Distributor, warehouse: Warehouse, machine_clock: Clock) -> Clock:
+    if distributor.clock is ClockKind.WALL:
+        return machine_clock
+
+    def latest() -> datetime | None:
+        with suppress(FulfillmentError):
+            return latest_as_of(warehouse)
+        return None
+
+    return ReportedClock(latest, machine_clock)

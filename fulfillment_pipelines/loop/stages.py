@@ -1,0 +1,131 @@
+"""The stages of the loop, each a function of the platform, in the order in which they run.
+
+pull → admit → reconcile → decide → dispatch. Each may be killed at any point and run again: what was landed is
+admitted by the next run, what changed stays noted until it is reconciled, what was decided stays in the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed
+from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
+from fulfillment_pipelines.corrections.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
+from fulfillment_pipelines.domain.case import RuleRun
+from fulfillment_pipelines.domain.snapshot import Scope
+from fulfillment_pipelines.errors import InvariantError
+from fulfillment_pipelines.exceptions.arrow import findings_of
+from fulfillment_pipelines.exceptions.intake import IntakeResult, intake
+from fulfillment_pipelines.loop.operations import admitted_snapshots, last_cursors
+from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.reconcile.runner import Reconciliation
+from fulfillment_pipelines.snapshots.landing import LandedSnapshot
+from fulfillment_pipelines.snapshots.pulling import PullAttempt, PullRequest, pull_all, record_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What was decided of the findings, in one transaction of the ledger."""
+
+    taken: IntakeResult
+    confirmed: ConfirmResult
+    proposed: ProposalResult
+
+
+def pull(
+    platform: Platform,
+    systems: Sequence[str] | None = None,
+    *,
+    whole: bool = True,
+    done: Callable[[PullAttempt], None] = lambda _: None,
+) -> list[PullAttempt]:
+    """Ask the systems and land their answers.
+
+    Args:
+        platform: The platform.
+        systems: Only these; None for all.
+        whole: Ask for everything; otherwise continue from the last cursor where an entity has one.
+        done: Told each attempt as it ends.
+    """
+    cursors = {} if whole else last_cursors(platform.warehouse)
+    requests = [
+        PullRequest(
+            source=platform.registry.source(feed.system, feed.entity),
+            scope=Scope(since=cursors.get((feed.system, feed.entity))),
+            contract_version=platform.registry.declaration(feed.system).contract_version,
+        )
+        for feed in platform.registry.entities()
+        if systems is None or feed.system in systems
+    ]
+    attempts = pull_all(requests, platform.landing, platform.machine_clock, done=done)
+    record_attempts(platform.warehouse, attempts)
+    return attempts
+
+
+def admit(platform: Platform, *, done: Callable[[Admission], None] = lambda _: None) -> list[Admission]:
+    """Admit every landed snapshot that the lake does not have, the oldest of each feed first."""
+    known = admitted_snapshots(platform.warehouse)
+    platform.reference.load(platform.warehouse, platform.clock.now())
+    admissions = []
+    for feed in platform.feeds:
+        for landed in platform.landing.landed(feed.system, feed.entity):
+            if (feed.system, feed.entity, landed.manifest.snapshot_id) not in known:
+                admissions.append(admit_one(platform, feed, landed))
+                done(admissions[-1])
+    return admissions
+
+
+def admit_one(platform: Platform, feed: CanonicalFeed, landed: LandedSnapshot) -> Admission:
+    """Read, check and merge one landed snapshot."""
+    decoded = platform.admitter.stage(feed, landed)
+    return platform.admitter.merge(feed, landed, decoded)
+
+
+def reconcile(platform: Platform, *, full: bool, progress: Callable[[str], None] = lambda _: None) -> Reconciliation:
+    """Run the rules over everything, or over what changed."""
+    return platform.reconciler.reconcile(platform.clock.now(), full=full, progress=progress)
+
+
+def require_invariants(reconciliation: Reconciliation) -> None:
+    """Stop when a promise of the product is broken: nothing that follows may be believed.
+
+    Raises:
+        InvariantError: One or more invariants do not hold.
+    """
+    if reconciliation.violations:
+        told = "; ".join(
+            f"{violation.title}: {violation.rows} rows, first {violation.first}"
+            for violation in reconciliation.violations
+        )
+        raise InvariantError(
+            f"{len(reconciliation.violations)} invariants do not hold, so no case was opened and nothing was sent.",
+            expected="every query of sql/checks to return no row",
+            found=told,
+            remedy="query the tables the check names; a residual that no rule explains needs a rule",
+        )
+
+
+def decide(platform: Platform) -> Decisions:
+    """Open, refresh and close cases, confirm corrections and propose new ones, in one transaction."""
+    findings = findings_of(platform.warehouse.query("from rec_findings"))
+    runs = _rule_runs(platform)
+    now = platform.clock.now()
+    with platform.ledger.unit_of_work() as work:
+        taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
+        confirmed = confirm(work, now=now)
+        proposed = propose(work, findings, policy=platform.correction_policy, target_of=platform.target_of, now=now)
+        work.commit()
+    return Decisions(taken, confirmed, proposed)
+
+
+def dispatch(platform: Platform) -> DispatchResult:
+    """Deliver what is due."""
+    return platform.dispatcher.run()
+
+
+def _rule_runs(platform: Platform) -> list[RuleRun]:
+    table = platform.warehouse.query("select code, node, watermark_at, is_trustworthy from rec_rule_runs")
+    columns = (table.column(name).to_pylist() for name in ("code", "node", "watermark_at", "is_trustworthy"))
+    return [RuleRun(*row) for row in zip(*columns, strict=True)]

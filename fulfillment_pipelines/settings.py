@@ -1,0 +1,106 @@
+"""What the environment says, read once by whoever starts the program, and frozen.
+
+Only settings of this installation belong here: where files lie, which stores are used, how much of the
+machine may be taken. Settings of a distributor stand in its distributor file and in `data/seeds/`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fulfillment_pipelines.errors import ConfigurationError
+
+_PREFIX = "FULFILLMENT_"
+
+
+def _project_root() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+def _split_paths(value: Any) -> Any:
+    return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Settings of one installation; each is the environment variable of its name behind `FULFILLMENT_`.
+
+    Relative paths are relative to the project root. URLs may hold a password and are not shown by `repr`.
+
+    Attributes:
+        project_root: The folder that holds `sql/` and `data/`.
+        runtime_dir: The folder for everything made at run time.
+        config: The distributor file.
+        lake_catalog: The lake's catalogue: `sqlite:PATH` or `postgres:CONNECTION`; None for a file of the distributor's own.
+        lake_data_url: Folder or object-store prefix of the lake's Parquet files; None for a folder of its own.
+        ledger_url: SQLAlchemy URL of the ledger; None for an SQLite file of its own.
+        duckdb_memory_limit: Memory DuckDB may use before it spills, for example `4GB`.
+        duckdb_threads: Threads DuckDB may use.
+        references_files: Dotenv files searched before the distributor's own, separated as in PATH.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    project_root: Annotated[Path, AfterValidator(Path.resolve)] = Field(default_factory=_project_root)
+    runtime_dir: Path = Path("data/runtime")
+    config: Path = Path("data/seeds/distributor.yaml")
+    lake_catalog: str | None = Field(default=None, pattern=r"^(sqlite|postgres):.+$", repr=False)
+    lake_data_url: str | None = Field(default=None, repr=False)
+    ledger_url: str | None = Field(default=None, repr=False)
+    duckdb_memory_limit: str = Field(default="4GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
+    duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Returns:
+        The settings, with every path absolute.
+
+    Raises:
+        ConfigurationError: A variable with the prefix is unknown or malformed, or the project's folders
+            are not where they are looked for.
+    """
+    _refuse_unknown()
+    try:
+        written = Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise ConfigurationError(
+            f"The environment variable {_PREFIX}{name.upper()} is malformed.",
+            expected=first["msg"],
+            found="a value that is not shown" if name.endswith(("_url", "_catalog")) else repr(first["input"]),
+            remedy="correct or unset it",
+        ) from error
+    root = written.project_root
+    if not (root / "sql").is_dir():
+        raise ConfigurationError(
+            f"{root} is not the project's folder.",
+            expected="a folder that holds sql/ and data/",
+            found="no sql/",
+            remedy=f"set {_PREFIX}PROJECT_ROOT to the folder of the checked-out project",
+        )
+    return written.model_copy(
+        update={
+            "runtime_dir": root / written.runtime_dir,
+            "config": root / written.config,
+            "references_files": tuple(root / path for path in written.references_files),
+        }
+    )
+
+
+def _refuse_unknown() -> None:
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(_PREFIX) and name.upper() not in known)
+    if unknown:
+        raise ConfigurationError(
+            f"The environment sets {', '.join(unknown)}, which is not a setting.",
+            expected=f"only {', '.join(sorted(known))}",
+            remedy="correct the spelling, or unset it",
+        )

@@ -1,0 +1,151 @@
+"""Bring checked rows into a feed's table and find out which keys changed.
+
+Reads the stage table `good_rows`, made by `canonical`; writes `snap_*` and `ops_changed_keys`. Unchanged rows
+are not touched, so the keys written here are the keys that reconciliation must revisit. Everything runs in the
+caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+
+from sqlglot import exp
+
+from fulfillment_pipelines.sql_models import retarget
+from fulfillment_pipelines.warehouse import Connection
+
+_NEWER_WHOLE: Final = """
+    select count(*) from ops_snapshots
+    where system = $system and entity = $entity and is_whole and as_of > $as_of
+"""
+
+_PLAN: Final = """
+    create or replace temp table merge_plan as
+    select
+        good_rows.source_key,
+        case
+            when $is_late then 'superseded'
+            when target.source_key is null then 'inserted'
+            when target.row_hash = good_rows.row_hash then 'unchanged'
+            when target.as_of > $as_of then 'superseded'
+            else 'updated'
+        end as outcome
+    from good_rows
+    left join target on good_rows.source_key = target.source_key
+"""
+
+_PLAN_DELETIONS: Final = """
+    insert into merge_plan
+    select target.source_key, 'deleted' as outcome
+    from target
+    anti join checked_rows on target.source_key = checked_rows.source_key
+"""
+
+_DELETE: Final = """
+    delete from target
+    where source_key in (select source_key from merge_plan where outcome in ('updated', 'deleted'))
+"""
+
+_INSERT: Final = """
+    insert into target by name
+    select good_rows.*, $snapshot_id as snapshot_id, cast($as_of as timestamptz) as as_of
+    from good_rows
+    semi join merge_plan
+        on good_rows.source_key = merge_plan.source_key and merge_plan.outcome in ('inserted', 'updated')
+    order by good_rows.source_key
+"""
+
+_COUNTS: Final = "select outcome, count(*) from merge_plan group by outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class MergeTarget:
+    """Where rows go: the feed's table and the feed it belongs to."""
+
+    table: str
+    system: str
+    entity: str
+    contract: str
+    key_columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeCounts:
+    """What became of the good rows, and how many rows left the table because the system no longer has them."""
+
+    inserted_rows: int
+    updated_rows: int
+    unchanged_rows: int
+    superseded_rows: int
+    deleted_rows: int
+
+
+def merge(
+    transaction: Connection,
+    target: MergeTarget,
+    *,
+    snapshot_id: str,
+    as_of: datetime,
+    may_delete: bool,
+) -> MergeCounts:
+    """Bring the rows of `good_rows` into the target.
+
+    Args:
+        transaction: The lake's cursor within the caller's transaction.
+        target: Where the rows go.
+        snapshot_id: The snapshot they come from.
+        as_of: The moment the snapshot speaks of; it never overwrites what a later snapshot said.
+        may_delete: Whether rows that are absent from the snapshot no longer exist.
+    """
+    feed = {"system": target.system, "entity": target.entity, "as_of": as_of}
+    late_row = transaction.execute(_NEWER_WHOLE, feed).fetchone()
+    is_late = bool(late_row and late_row[0])
+    transaction.execute(_on(target, _PLAN), {"is_late": is_late, "as_of": as_of})
+    if may_delete and not is_late:
+        transaction.execute(_on(target, _PLAN_DELETIONS))
+    counts = dict(transaction.execute(_COUNTS).fetchall())
+    _note_changed_keys(transaction, target, snapshot_id)
+    transaction.execute(_on(target, _DELETE))
+    transaction.execute(_on(target, _INSERT), {"snapshot_id": snapshot_id, "as_of": as_of})
+    return MergeCounts(
+        inserted_rows=counts.get("inserted", 0),
+        updated_rows=counts.get("updated", 0),
+        unchanged_rows=counts.get("unchanged", 0),
+        superseded_rows=counts.get("superseded", 0),
+        deleted_rows=counts.get("deleted", 0),
+    )
+
+
+def _on(target: MergeTarget, statement: str) -> str:
+    return retarget(statement, {"target": target.table})
+
+
+def _note_changed_keys(transaction: Connection, target: MergeTarget, snapshot_id: str) -> None:
+    transaction.execute(
+        _changed_keys_insert(target),
+        {"snapshot_id": snapshot_id, "system": target.system, "contract": target.contract},
+    )
+
+
+@lru_cache(maxsize=256)
+def _changed_keys_insert(target: MergeTarget) -> str:
+    """A row that moves from one order or item to another changes both, so old and new values are noted."""
+    both = exp.union(_keys_of(target.table, target), _keys_of("good_rows", target), distinct=True)
+    parameters = (exp.Parameter(this=exp.var(name)).as_(name) for name in ("snapshot_id", "system", "contract"))
+    rows = exp.select(*parameters, "keys.*").from_(both.subquery("keys"))
+    return exp.insert(rows, "ops_changed_keys").sql(dialect="duckdb")
+
+
+def _keys_of(table: str, target: MergeTarget) -> exp.Select:
+    rows = exp.select("source_key").from_(table)
+    for name in ("order_id", "node", "sku"):
+        value = exp.column(name) if name in target.key_columns else exp.cast(exp.null(), "varchar")
+        rows = rows.select(value.as_(name))
+    return rows.where(
+        exp.condition(
+            "source_key in (select source_key from merge_plan where outcome in ('inserted', 'updated', 'deleted'))"
+        )
+    )

@@ -1,0 +1,40 @@
+"""What a system is declared to be: the models behind `systems/declared/*.yaml` and how they are read.
+
+Shapes belong here, one module per transport. Connections belong in `systems/transports/`, meaning in
+`sql/` and `canonical/`.
+"""
+
+from fulfillment_pipelines.systems.declaration.files import FileEntity, FileMessage, FilesDeclaration, Trailer
+from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity, HttpMessage
+from fulfillment_pipelines.systems.declaration.load import (
+    EntityDeclaration,
+    SystemDeclaration,
+    declaration_schema,
+    load_declaration,
+)
+from fulfillment_pipelines.systems.declaration.memory import MemoryDeclaration, MemoryEntity
+from fulfillment_pipelines.systems.declaration.parts import LiteralValue, Reference, Setting, ValueSource
+from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity, SqlMessage
+
+__all__ = [
+    "EntityDeclaration",
+    "FileEntity",
+    "FileMessage",
+    "FilesDeclaration",
+    "HttpDeclaration",
+    "HttpEntity",
+    "HttpMessage",
+    "LiteralValue",
+    "MemoryDeclaration",
+    "MemoryEntity",
+    "Reference",
+    "Setting",
+    "SqlDeclaration",
+    "SqlEntity",
+    "SqlMessage",
+    "SystemDeclaration",
+    "Trailer",
+    "ValueSource",
+    "declaration_schema",
+    "load_declaration",
+]

@@ -1,0 +1,78 @@
+"""The distributor file: which systems make up one distributor, and what its deployment reads.
+
+It is the one file a deployment points at (`FULFILLMENT_CONFIG`). What a system is stands in the
+system's own declaration.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.systems.declaration.parts import Name
+from fulfillment_pipelines.systems.yaml_file import read_yaml
+
+
+class ClockKind(StrEnum):
+    """What time deadlines are measured in: this machine's, or the systems' own."""
+
+    WALL = "wall"
+    REPORTED = "reported"
+
+
+class Distributor(BaseModel):
+    """One distributor, with all paths absolute.
+
+    Attributes:
+        distributor: Its name, as it appears in results.
+        title: Its name for people.
+        clock: Wall for live systems, reported for simulations and static exports.
+        systems: Declaration files, in the order systems are listed.
+        references: Dotenv files that hold what the declarations refer to; they need not exist yet.
+        seeds: Folder of tolerances, crosswalks, calendars and policies.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    distributor: Name
+    title: str
+    clock: ClockKind = ClockKind.WALL
+    systems: tuple[Path, ...] = Field(min_length=1)
+    references: tuple[Path, ...] = ()
+    seeds: Path = Path()
+
+
+_DISTRIBUTOR = TypeAdapter(Distributor)
+
+
+def load_distributor(path: Path, project_root: Path) -> Distributor:
+    """Read a distributor file.
+
+    Args:
+        path: The file. Its `systems` and `seeds` are relative to its own folder.
+        project_root: What its `references` are relative to.
+
+    Raises:
+        ConfigurationError: The file cannot be read or does not fit, or a declaration it names is not there.
+    """
+    written = read_yaml(path, _DISTRIBUTOR, what="distributor file")
+    folder = path.resolve().parent
+    systems = tuple((folder / system).resolve() for system in written.systems)
+    absent = [str(system) for system in systems if not system.is_file()]
+    if absent:
+        raise ConfigurationError(
+            f"{path} names system declarations that are not there.",
+            expected="paths relative to that file",
+            found=", ".join(absent),
+            remedy="correct `systems:`",
+        )
+    return written.model_copy(
+        update={
+            "systems": systems,
+            "references": tuple((project_root / file).resolve() for file in written.references),
+            "seeds": (folder / written.seeds).resolve(),
+        }
+    )

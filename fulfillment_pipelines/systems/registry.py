@@ -1,0 +1,260 @@
+"""The systems of one distributor: declared up front, connected on first use, closed together.
+
+The registry finds things; it neither reads nor writes a system itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Self, TypeAlias
+
+from fulfillment_pipelines.domain.clock import Clock
+from fulfillment_pipelines.domain.snapshot import Role
+from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.systems.declaration import (
+    EntityDeclaration,
+    FilesDeclaration,
+    HttpDeclaration,
+    MemoryDeclaration,
+    SqlDeclaration,
+    SystemDeclaration,
+    load_declaration,
+)
+from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource, System
+from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.transports.files import FileSystem
+from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.sql import SqlSystem
+
+Connect: TypeAlias = Callable[[SystemDeclaration, References, Clock], System]
+"""Makes a system from its declaration without opening anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One entity of one system, as declared.
+
+    Attributes:
+        system: Declared name of the system.
+        entity: Declared name of the entity.
+        declared: What its rows look like and how they are fetched.
+    """
+
+    system: str
+    entity: str
+    declared: EntityDeclaration
+
+    @property
+    def name(self) -> str:
+        """The feed's name, `system/entity`."""
+        return f"{self.system}/{self.entity}"
+
+
+def connect_declared(declaration: SystemDeclaration, references: References, clock: Clock) -> System:
+    """Return the system that a declaration describes, not yet connected.
+
+    Raises:
+        ConfigurationError: The system lives in memory and was not handed over ready-made.
+    """
+    match declaration:
+        case HttpDeclaration():
+            return HttpSystem(declaration, references, clock)
+        case SqlDeclaration():
+            return SqlSystem(declaration, references, clock)
+        case FilesDeclaration():
+            return FileSystem(declaration, references, clock)
+        case MemoryDeclaration():
+            raise ConfigurationError(
+                f"The system '{declaration.name}' lives in memory and was not handed over.",
+                expected="a ready-made system of that name",
+                remedy="pass it as `ready_made`, or declare another transport",
+            )
+
+
+class Registry:
+    """All systems of a distributor, by name.
+
+    Args:
+        declarations: In the order they are listed and pulled.
+        references: Where secrets and addresses come from.
+        clock: Tells when an answer came, and when it was asked for where the system does not say.
+        ready_made: Systems that stand in for the declared ones of the same name.
+        connect: Makes the others.
+
+    Raises:
+        ConfigurationError: Two systems have one name, or a ready-made one is not declared.
+    """
+
+    def __init__(
+        self,
+        declarations: Sequence[SystemDeclaration],
+        references: References,
+        clock: Clock,
+        *,
+        ready_made: Sequence[System] = (),
+        connect: Connect = connect_declared,
+    ) -> None:
+        self._declarations = _by_name(declarations)
+        self._references = references
+        self._clock = clock
+        self._connect = connect
+        self._connected: dict[str, System] = {}
+        self._lock = threading.Lock()
+        for system in ready_made:
+            self.declaration(system.name)
+            self._connected[system.name] = system
+
+    @classmethod
+    def load(
+        cls,
+        paths: Sequence[Path],
+        references: References,
+        clock: Clock,
+        *,
+        ready_made: Sequence[System] = (),
+        connect: Connect = connect_declared,
+    ) -> Self:
+        """Read the declarations of a distributor; nothing is opened and no reference is resolved.
+
+        Raises:
+            ConfigurationError: A declaration is wrong, or two have one name.
+        """
+        declarations = [load_declaration(path) for path in paths]
+        return cls(declarations, references, clock, ready_made=ready_made, connect=connect)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """Names of all systems, in declared order."""
+        return tuple(self._declarations)
+
+    @property
+    def declarations(self) -> Mapping[str, SystemDeclaration]:
+        """All declarations by name, in declared order."""
+        return self._declarations
+
+    def declaration(self, system: str) -> SystemDeclaration:
+        """Return what a system is declared to be.
+
+        Raises:
+            ConfigurationError: No system has that name.
+        """
+        if system not in self._declarations:
+            raise ConfigurationError(
+                f"There is no system named '{system}'.",
+                expected=f"one of {', '.join(self._declarations)}",
+                remedy="correct the name, or list the system's declaration in the distributor file",
+            )
+        return self._declarations[system]
+
+    def entities(self) -> tuple[Feed, ...]:
+        """Return every declared feed: systems in declared order, entities as their file lists them."""
+        return tuple(
+            Feed(system=name, entity=entity, declared=declared)
+            for name, declaration in self._declarations.items()
+            for entity, declared in declaration.entities.items()
+        )
+
+    def feed(self, system: str, entity: str) -> Feed:
+        """Return one declared feed.
+
+        Raises:
+            ConfigurationError: The system or the entity is not declared.
+        """
+        declared = self.declaration(system).entities.get(entity)
+        if declared is None:
+            raise ConfigurationError(
+                f"The system '{system}' declares no entity '{entity}'.",
+                expected=f"one of {', '.join(self.declaration(system).entities) or 'none: it has no entities'}",
+                remedy="correct the name, or declare the entity in the system's YAML",
+            )
+        return Feed(system=system, entity=entity, declared=declared)
+
+    def source(self, system: str, entity: str) -> SnapshotSource:
+        """Return the source of one feed.
+
+        Raises:
+            ConfigurationError: The system or the entity is not declared.
+        """
+        self.feed(system, entity)
+        return self._system(system).source(entity)
+
+    def sink(self, system: str) -> CorrectionSink:
+        """Return the sink of one system.
+
+        Raises:
+            ConfigurationError: The system is not declared.
+        """
+        return self._system(system).sink()
+
+    def check(self, system: str) -> None:
+        """Return when a system is reachable and accepts the credentials.
+
+        Raises:
+            ConfigurationError: It is not declared, or refuses us.
+            SystemDownError: It is not reachable.
+        """
+        self._system(system).check()
+
+    def system_for(self, role: Role, node: str = "") -> str:
+        """Return the name of the one system that has a role at a node.
+
+        Args:
+            role: What the system is to the distributor.
+            node: The site; a system that declares no node speaks for every site.
+
+        Raises:
+            ConfigurationError: No system has that role there, or several have.
+        """
+        candidates = [
+            name
+            for name, declaration in self._declarations.items()
+            if declaration.role is role and (not declaration.node or declaration.node == node)
+        ]
+        if len(candidates) != 1:
+            place = f" at the node '{node}'" if node else ""
+            raise ConfigurationError(
+                f"The role '{role}'{place} is not held by exactly one system.",
+                expected="one system, found by its `role` and `node`",
+                found=", ".join(candidates) or "none",
+                remedy="correct `role:` and `node:` in the systems' YAML",
+            )
+        return candidates[0]
+
+    def close(self) -> None:
+        """Close every connection that was opened, even where closing one fails."""
+        with self._lock, ExitStack() as closing:
+            for system in self._connected.values():
+                closing.callback(system.close)
+
+    def _system(self, name: str) -> System:
+        declaration = self.declaration(name)
+        with self._lock:
+            if name not in self._connected:
+                self._connected[name] = self._connect(declaration, self._references, self._clock)
+            return self._connected[name]
+
+
+def _by_name(declarations: Sequence[SystemDeclaration]) -> Mapping[str, SystemDeclaration]:
+    by_name: dict[str, SystemDeclaration] = {}
+    for declaration in declarations:
+        if declaration.name in by_name:
+            raise ConfigurationError(
+                f"Two systems are named '{declaration.name}'.",
+                expected="a name of its own for each system",
+                remedy="correct `system:` in one of the declarations",
+            )
+        by_name[declaration.name] = declaration
+    return MappingProxyType(by_name)

@@ -1,0 +1,275 @@
+"""Systems that speak HTTP and JSON: every page is kept as it came.
+
+Requests are in `http_session.py`, the order of pages in `paging.py`, messages in `http_sink.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from fulfillment_pipelines.domain.clock import Clock
+from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope, Snapshot
+from fulfillment_pipelines.errors import BadDataError, FulfillmentError
+from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity
+from fulfillment_pipelines.systems.declaration.parts import FieldAsOf, FixedAsOf
+from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
+from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.http_session import HttpSession
+from fulfillment_pipelines.systems.transports.http_sink import HttpSink
+from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
+from fulfillment_pipelines.systems.transports.paging import (
+    PageAnswer,
+    PageRequest,
+    field_at,
+    first_request,
+    next_request,
+)
+
+_MOST_PAGES = 1_000_000
+
+
+class HttpSystem:
+    """A system behind an HTTP interface.
+
+    Args:
+        declaration: What it is declared to be.
+        references: Where its address and secrets come from.
+        clock: Tells when something was asked and answered.
+        monotonic: Seconds that only ever grow, for token lifetimes.
+    """
+
+    def __init__(
+        self,
+        declaration: HttpDeclaration,
+        references: References,
+        clock: Clock,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = declaration.name
+        self._declaration = declaration
+        self._clock = clock
+        self._session = HttpSession(declaration, references, monotonic=monotonic)
+
+    def source(self, entity: str) -> SnapshotSource:
+        """Return the source of a declared entity.
+
+        Raises:
+            ConfigurationError: The entity is not declared.
+        """
+        declared = self._declaration.entities.get(entity)
+        if declared is None:
+            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        return HttpSource(self.name, entity, declared, self._session, self._clock)
+
+    def sink(self) -> CorrectionSink:
+        """Return the sink that sends messages."""
+        return HttpSink(self._declaration, self._session, self._clock)
+
+    def check(self) -> None:
+        """Read the first page of the first entity and forget it.
+
+        Raises:
+            SystemDownError: No answer came.
+            ConfigurationError: The address or the credentials are wrong.
+            RejectedError: The system refuses the request.
+        """
+        for entity in list(self._declaration.entities.values())[:1]:
+            self._session.get(first_request(entity, Scope()))
+
+    def close(self) -> None:
+        """Close the client; a later use opens a new one."""
+        self._session.close()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the pages so far have said."""
+
+    pages: list[Page] = field(default_factory=list)
+    rows: int = 0
+    fields: set[str] = field(default_factory=set)
+    as_of: datetime | None = None
+    declared_rows: int | None = None
+    declared_sums: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+class HttpSource:
+    """One collection of an HTTP system."""
+
+    def __init__(self, system: str, entity: str, declared: HttpEntity, session: HttpSession, clock: Clock) -> None:
+        self.system = system
+        self.entity = entity
+        self.name = f"{system}/{entity}"
+        self._declared = declared
+        self._session = session
+        self._clock = clock
+
+    def pull(self, scope: Scope) -> Snapshot:
+        """Return all pages; when one fails after the first, those before it and why.
+
+        The snapshot speaks of the oldest moment any page speaks of: a later page may show a later
+        state, but nothing later than that moment is known of the first.
+
+        Raises:
+            SystemDownError, ConfigurationError, RejectedError, BadDataError: The first page failed, or a
+                declared field is on no page.
+        """
+        asked_at = self._clock.now()
+        honoured = Scope(since=scope.since if self._declared.since is not None else None)
+        reading = self._read_pages(first_request(self._declared, honoured))
+        if reading.rows and not reading.problem:
+            refuse_missing_fields(self.name, self._declared, reading.fields, where="every row")
+        problem = reading.problem or self._miscount(reading)
+        as_of = reading.as_of or asked_at
+        return Snapshot(
+            system=self.system,
+            entity=self.entity,
+            scope=honoured,
+            as_of=as_of,
+            pages=tuple(reading.pages),
+            complete=not problem,
+            declared_rows=reading.declared_rows,
+            declared_sums=reading.declared_sums,
+            cursor=instant_text(as_of) if self._declared.since is not None and not problem else None,
+            problem=problem,
+        )
+
+    def _read_pages(self, first: PageRequest) -> _Reading:
+        reading = _Reading()
+        asked: set[PageRequest] = set()
+        request: PageRequest | None = first
+        while request is not None:
+            try:
+                self._refuse_loop(request, asked)
+                asked.add(request)
+                request = self._read_page(request, reading)
+            except FulfillmentError as error:
+                if not reading.pages:
+                    raise
+                reading.problem = f"Page {len(reading.pages) + 1} of {self.name} failed. {error}"
+                return reading
+        return reading
+
+    def _read_page(self, request: PageRequest, reading: _Reading) -> PageRequest | None:
+        """Take one page into the reading, all of it or nothing, and return the request for the next."""
+        response = self._session.get(request)
+        where = f"page {len(reading.pages) + 1}"
+        body = self._json(response, where)
+        rows = self._rows(body, where)
+        as_of = self._as_of(body, where)
+        total = self._total(body, where)
+        answer = PageAnswer(
+            body=body,
+            rows=len(rows),
+            rows_so_far=reading.rows + len(rows),
+            total=total,
+            next_link=self._next_link(response),
+        )
+        following = self._following(request, answer, where)
+        reading.pages.append(Page(f"{len(reading.pages) + 1:05d}.json", response.content, PageFormat.JSON))
+        reading.rows = answer.rows_so_far
+        reading.fields.update(*(row.keys() for row in rows))
+        if as_of is not None:
+            reading.as_of = min(as_of, reading.as_of) if reading.as_of is not None else as_of
+        reading.declared_rows = total
+        reading.declared_sums = {
+            name: str(told)
+            for name, path in self._declared.sum_fields.items()
+            if (told := field_at(body, path)) is not None
+        }
+        return following
+
+    def _json(self, response: httpx.Response, where: str) -> Any:
+        try:
+            return json.loads(response.content)
+        except ValueError as error:  # undecodable bytes are one, too
+            raise self._unreadable(where, "JSON", f"{response.headers.get('Content-Type')}, {error}") from error
+
+    def _rows(self, body: Any, where: str) -> Sequence[Mapping[str, Any]]:
+        rows = field_at(body, self._declared.records)
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            place = f"at '{self._declared.records}'" if self._declared.records else "as its body"
+            raise self._unreadable(where, f"a list of JSON objects {place}", _outline(body))
+        return rows
+
+    def _as_of(self, body: Any, where: str) -> datetime | None:
+        match self._declared.as_of:
+            case FixedAsOf(fixed=moment):
+                return instant_of(moment)
+            case FieldAsOf(field=path):
+                written = field_at(body, path)
+                try:
+                    return instant_of(written)
+                except ValueError as error:
+                    raise self._unreadable(where, f"an instant at '{path}'", repr(written)) from error
+            case None:
+                return None
+
+    def _total(self, body: Any, where: str) -> int | None:
+        if self._declared.total_field is None:
+            return None
+        written = field_at(body, self._declared.total_field)
+        try:
+            return int(written)
+        except (TypeError, ValueError) as error:
+            raise self._unreadable(
+                where, f"a number of rows at '{self._declared.total_field}'", repr(written)
+            ) from error
+
+    def _next_link(self, response: httpx.Response) -> str | None:
+        link = response.links.get("next", {}).get("url")
+        if link is None:
+            return None
+        url = response.url.join(link)
+        if (url.scheme, url.host, url.port) != (response.url.scheme, response.url.host, response.url.port):
+            raise BadDataError(
+                f"{self.name}: the next page is linked at another system.",
+                expected="a link to the system itself; credentials are sent to no other",
+                found=f"a link to {url.host}",
+                remedy="have the system's owner correct its links",
+            )
+        return str(url)
+
+    def _following(self, request: PageRequest, answer: PageAnswer, where: str) -> PageRequest | None:
+        try:
+            return next_request(self._declared, request, answer)
+        except (TypeError, ValueError) as error:
+            raise self._unreadable(where, "a number of pages", str(error)) from error
+
+    def _refuse_loop(self, request: PageRequest, asked: set[PageRequest]) -> None:
+        if request in asked or len(asked) >= _MOST_PAGES:
+            raise BadDataError(
+                f"{self.name}: the system's pages do not end.",
+                expected="a next page that was not yet asked for",
+                found=f"the same one again after {len(asked)} pages",
+                remedy="tell the system's owner; the rows before the loop were kept",
+            )
+
+    def _miscount(self, reading: _Reading) -> str:
+        if reading.declared_rows is None or reading.declared_rows == reading.rows:
+            return ""
+        return f"{self.name} declares {reading.declared_rows} rows and sent {reading.rows}."
+
+    def _unreadable(self, where: str, expected: str, found: str) -> BadDataError:
+        return BadDataError(
+            f"{self.name}: {where} cannot be read.",
+            expected=expected,
+            found=found,
+            remedy="compare `records`, `as_of` and `total_field` in the system's YAML with its interface",
+        )
+
+
+def _outline(body: Any) -> str:
+    if isinstance(body, Mapping):
+        return f"an object with {', '.join(map(str, body)) or 'no fields'}"
+    return f"a JSON {type(body).__name__}"

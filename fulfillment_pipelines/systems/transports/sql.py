@@ -1,0 +1,200 @@
+"""Systems that are read through their database: one table, one transaction, one Parquet page.
+
+Statements are built from declared names, never from text. Messages are in `sql_sink.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, TableClause, func, inspect, select
+
+from fulfillment_pipelines.domain.clock import Clock
+from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope, Snapshot
+from fulfillment_pipelines.errors import BadDataError, FulfillmentError
+from fulfillment_pipelines.systems.declaration.parts import FixedAsOf, TableAsOf
+from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity
+from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
+from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.transports.arrow_pages import PageWriter
+from fulfillment_pipelines.systems.transports.database import Database, columns_named, named_table, untyped
+from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
+from fulfillment_pipelines.systems.transports.sql_sink import SqlSink
+
+_BATCH_ROWS = 50_000
+
+
+class SqlSystem:
+    """A system behind its database.
+
+    Args:
+        declaration: What it is declared to be.
+        references: Where its address comes from.
+        clock: Tells when something was read or delivered.
+        batch_rows: Rows fetched at a time.
+    """
+
+    def __init__(
+        self, declaration: SqlDeclaration, references: References, clock: Clock, *, batch_rows: int = _BATCH_ROWS
+    ) -> None:
+        self.name = declaration.name
+        self._declaration = declaration
+        self._clock = clock
+        self._batch_rows = batch_rows
+        self._database = Database(declaration, references)
+
+    def source(self, entity: str) -> SnapshotSource:
+        """Return the source of a declared entity.
+
+        Raises:
+            ConfigurationError: The entity is not declared.
+        """
+        declared = self._declaration.entities.get(entity)
+        if declared is None:
+            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        return SqlSource(self.name, entity, declared, self._database, self._clock, batch_rows=self._batch_rows)
+
+    def sink(self) -> CorrectionSink:
+        """Return the sink that delivers messages into interface tables."""
+        return SqlSink(self._declaration, self._database, self._clock)
+
+    def check(self) -> None:
+        """Connect and ask for nothing.
+
+        Raises:
+            SystemDownError: The database cannot be reached.
+            ConfigurationError: The address or the credentials are wrong.
+        """
+        with self._database.reading() as connection:
+            connection.execute(select(1))
+
+    def close(self) -> None:
+        """Forget the engine; a later use makes a new one."""
+        self._database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """What the database says of the rows that are about to be read, in the same transaction."""
+
+    as_of: datetime
+    rows: int
+    cursor: str | None
+
+
+class SqlSource:
+    """One table or view of a database."""
+
+    def __init__(
+        self, system: str, entity: str, declared: SqlEntity, database: Database, clock: Clock, *, batch_rows: int
+    ) -> None:
+        self.system = system
+        self.entity = entity
+        self.name = f"{system}/{entity}"
+        self._declared = declared
+        self._database = database
+        self._clock = clock
+        self._batch_rows = batch_rows
+
+    def pull(self, scope: Scope) -> Snapshot:
+        """Return the rows, in the order of their key, and the moment the database says they speak of.
+
+        Raises:
+            SystemDownError: The database cannot be reached, or was lost before the first batch.
+            BadDataError: A declared column is gone, or a row cannot be evaluated.
+            ConfigurationError: The table is not there, or the database refuses us.
+        """
+        honoured = self._honoured(scope)
+        problem = ""
+        with self._database.reading() as connection:
+            fields = self._fields(connection)
+            rows = named_table(self._declared.table, columns_named(*fields))
+            control = self._control(connection, rows, honoured)
+            writer = PageWriter(fields)
+            try:
+                with self._database.translated():
+                    self._read(connection, rows, honoured, writer)
+            except FulfillmentError as error:
+                if not writer.rows:
+                    raise
+                problem = f"{self.name} broke off after {writer.rows} of {control.rows} rows. {error}"
+        return Snapshot(
+            system=self.system,
+            entity=self.entity,
+            scope=honoured,
+            as_of=control.as_of,
+            pages=(Page("table.parquet", writer.page(), PageFormat.PARQUET),),
+            complete=not problem,
+            declared_rows=control.rows,
+            cursor=None if problem else control.cursor or honoured.since,
+            problem=problem,
+        )
+
+    def _honoured(self, scope: Scope) -> Scope:
+        """Return what of the scope can be asked for: keys of one column, changes where a column tells them."""
+        if scope.keys and len(self._declared.key) == 1:
+            return Scope(keys=scope.keys)
+        return Scope(since=scope.since if self._declared.since is not None else None)
+
+    def _fields(self, connection: Connection) -> tuple[str, ...]:
+        schema, _, plain = self._declared.table.rpartition(".")
+        found = {column["name"] for column in inspect(connection).get_columns(plain, schema=schema or None)}
+        refuse_missing_fields(self.name, self._declared, found, where=f"table {self._declared.table}")
+        return tuple(name for name in self._declared.fields if name in found)
+
+    def _control(self, connection: Connection, rows: TableClause, scope: Scope) -> _Control:
+        counted: list[ColumnElement[Any]] = [func.count()]
+        if self._declared.since is not None:
+            counted.append(func.max(rows.c[self._declared.since.column]))
+        control = connection.execute(select(*counted).select_from(rows).where(*self._wanted(rows, scope))).one()
+        newest = control[1] if len(control) > 1 else None
+        return _Control(as_of=self._as_of(connection), rows=control[0], cursor=_cursor_text(newest))
+
+    def _as_of(self, connection: Connection) -> datetime:
+        match self._declared.as_of:
+            case TableAsOf(table=name, column=column):
+                told = named_table(name, columns_named(column))
+                return self._told(connection.execute(select(told.c[column])).scalars().all(), f"{name}.{column}")
+            case FixedAsOf(fixed=moment):
+                return instant_of(moment)
+            case None:
+                return self._clock.now()
+
+    def _told(self, values: Sequence[Any], where: str) -> datetime:
+        try:
+            (value,) = values
+            return instant_of(value)
+        except ValueError as error:
+            raise BadDataError(
+                f"{self.name}: {where} does not say which moment its rows speak of.",
+                expected="one row with an instant",
+                found=f"{len(values)} rows" if len(values) != 1 else repr(values[0]),
+                remedy="see to the table, or correct `as_of` in the system's YAML",
+            ) from error
+
+    def _read(self, connection: Connection, rows: TableClause, scope: Scope, writer: PageWriter) -> None:
+        query = (
+            select(*rows.c).where(*self._wanted(rows, scope)).order_by(*(rows.c[name] for name in self._declared.key))
+        )
+        streaming = connection.execution_options(stream_results=True, yield_per=self._batch_rows)
+        with streaming.execute(query) as result:
+            for batch in result.partitions():
+                writer.add(batch)
+
+    def _wanted(self, rows: TableClause, scope: Scope) -> list[ColumnElement[bool]]:
+        if scope.keys:
+            return [rows.c[self._declared.key[0]].in_([untyped(key) for key in scope.keys])]
+        if scope.since is not None and self._declared.since is not None:
+            # Not after, but from the cursor on: rows that share its value may have come later.
+            return [rows.c[self._declared.since.column] >= untyped(scope.since)]
+        return []
+
+
+def _cursor_text(newest: Any) -> str | None:
+    if isinstance(newest, datetime):
+        return instant_text(newest) if newest.tzinfo is not None else newest.isoformat(sep=" ")
+    return None if newest is None else str(newest)

@@ -1,0 +1,201 @@
+"""The running distributor: its moment, its step through time, its faults and switches.
+
+Only one thing happens at a time: a step, a request of an HTTP system, an injection. Serving it belongs to `twin`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from fulfillment_pipelines.errors import RejectedError
+from fulfillment_pipelines.twin import system_tables as tables
+from fulfillment_pipelines.twin.books import Books, Shelf, set_clocks
+from fulfillment_pipelines.twin.catalogue import Node
+from fulfillment_pipelines.twin.defects import Defects
+from fulfillment_pipelines.twin.demand import Volume, deal_day, opening_stock
+from fulfillment_pipelines.twin.fault_desk import FaultDesk
+from fulfillment_pipelines.twin.inbox import empty_inboxes
+from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.north_files import NorthFiles
+from fulfillment_pipelines.twin.step import apply_until
+from fulfillment_pipelines.twin.stock_flow import open_positions
+from fulfillment_pipelines.twin.switches import SwitchBoard
+from fulfillment_pipelines.twin.timing import DAY_SECONDS, NORTH_CYCLE_SECONDS, instant, is_business_day, next_cycle
+
+_INBOX_SECONDS = 60
+_SHOWN_CYCLES = 4  # cycles of a long step whose files are written; older ones would be overwritten anyway
+
+
+@dataclass(frozen=True, slots=True)
+class TwinState:
+    """How far the distributor is.
+
+    Attributes:
+        now: The moment it has reached, ISO 8601 in UTC.
+        seed: Seed of its world.
+        portal_orders: Orders at the portal.
+        erp_orders: Orders in the ERP.
+        erp_order_lines: Order lines in the ERP.
+        confirmed_legs: Ship confirmations in the ERP.
+        invoice_lines: Document lines in finance.
+        labels: Faults injected so far.
+    """
+
+    now: str
+    seed: int
+    portal_orders: int
+    erp_orders: int
+    erp_order_lines: int
+    confirmed_legs: int
+    invoice_lines: int
+    labels: int
+
+
+class Distributor:
+    """The simulated distributor behind its interfaces.
+
+    Args:
+        shelf: The databases of its systems, empty.
+        north: The exchange directory of the legacy site.
+        seed: Seed of its world.
+        volume: How much it does.
+        start_at: When its world begins, in epoch seconds.
+    """
+
+    def __init__(self, shelf: Shelf, north: NorthFiles, *, seed: int, volume: Volume, start_at: int) -> None:
+        self.switches = SwitchBoard()
+        self._shelf = shelf
+        self._north = north
+        self._seed = seed
+        self._volume = volume
+        self._start_at = start_at
+        self._now = start_at
+        self._dealt_until = start_at // DAY_SECONDS - 1
+        self._defects = Defects()
+        self._faults = FaultDesk(seed, self._defects)
+        self._lock = threading.RLock()
+        with self.books() as books:
+            open_positions(books, opening_stock(seed, volume), start_at)
+            self._deal_days(books, start_at)
+            set_clocks(books, start_at, {})
+
+    @property
+    def now(self) -> int:
+        """The moment the distributor has reached, in epoch seconds."""
+        return self._now
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """What is truly wrong, in the order of injection."""
+        return self._faults.labels
+
+    @contextmanager
+    def books(self) -> Iterator[Books]:
+        """Open the books alone: no step runs and no other request is served meanwhile."""
+        with self._lock, self._shelf.open() as books:
+            yield books
+
+    def shown_now(self, system: str) -> int:
+        """Return what a system believes the time to be, in epoch seconds."""
+        return self._now + self.switches[system].clock_offset_seconds
+
+    def spoil(self, system: str, entity: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return records as the system sends them, with its present defects in them."""
+        return self._defects.spoil(system, entity, records)
+
+    def advance_to(self, until: int) -> None:
+        """Let time pass.
+
+        Raises:
+            RejectedError: The moment lies in the past.
+        """
+        if until < self._now:
+            raise RejectedError(
+                "Time does not run backwards.",
+                expected=f"a moment from {instant(self._now).isoformat()} on",
+                found=instant(until).isoformat(),
+            )
+        with self._lock:
+            for stop in self._stops(until):
+                self._step(stop)
+
+    def inject(self, code: str, count: int) -> tuple[Label, ...]:
+        """Inject faults now and return their labels; all of them or none.
+
+        Raises:
+            RejectedError: The code is unknown, or nothing is left that the fault could strike.
+        """
+        labels = []
+        for _ in range(count):
+            with self.books() as books:
+                labels.append(self._faults.inject(books, code, self._now))
+                apply_until(books, self._now)
+        return tuple(labels)
+
+    def repair(self, feed: str) -> int:
+        """Let a source repair the broken rows of a feed, for example `wms_west/shipments`; return how many."""
+        with self.books() as books:
+            return self._defects.repair(books, feed, self._now)
+
+    def state(self) -> TwinState:
+        """Return how far the distributor is."""
+        with self.books() as books:
+            count = select(func.count())
+            return TwinState(
+                now=instant(self._now).isoformat(),
+                seed=self._seed,
+                portal_orders=books.portal.execute(count.select_from(tables.portal_orders)).scalar_one(),
+                erp_orders=books.erp.execute(count.select_from(tables.sales_orders)).scalar_one(),
+                erp_order_lines=books.erp.execute(count.select_from(tables.order_lines)).scalar_one(),
+                confirmed_legs=books.erp.execute(count.select_from(tables.confirmations)).scalar_one(),
+                invoice_lines=books.finance.execute(count.select_from(tables.invoice_lines)).scalar_one(),
+                labels=len(self.labels),
+            )
+
+    def _stops(self, until: int) -> list[int]:
+        first_cycle = next_cycle(self._now + 1)
+        stops = {until, min(until, self._now + _INBOX_SECONDS)}
+        last_cycle = until // NORTH_CYCLE_SECONDS * NORTH_CYCLE_SECONDS
+        stops |= {last_cycle - cycle * NORTH_CYCLE_SECONDS for cycle in range(_SHOWN_CYCLES)}
+        if self._north.has_messages():
+            stops.add(first_cycle)
+        return sorted(stop for stop in stops if self._now < stop <= until)
+
+    def _step(self, stop: int) -> None:
+        cycle = stop % NORTH_CYCLE_SECONDS == 0 and not self.switches["wms_north"].down
+        with self._shelf.open() as books:
+            self._deal_days(books, stop)
+            empty_inboxes(books, stop)
+            if cycle:
+                self._north.pick_up(books, stop)
+            apply_until(books, stop)
+            self._defects.repair(books, None, stop)
+            set_clocks(books, stop, self.switches.offsets)
+            self._now = stop
+            if cycle:
+                self._drop_north(books, stop)
+
+    def _drop_north(self, books: Books, stop: int) -> None:
+        switches = self.switches["wms_north"]
+
+        def rewrite(entity: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+            return self._defects.spoil("wms_north", entity, rows)
+
+        self._north.drop(
+            books.wms[Node.NORTH],
+            stop + switches.clock_offset_seconds,
+            rewrite,
+            cut_off=switches.corrupt,
+        )
+
+    def _deal_days(self, books: Books, until: int) -> None:
+        while self._dealt_until < until // DAY_SECONDS:
+            self._dealt_until += 1
+            if is_business_day(self._dealt_until * DAY_SECONDS):
+                deal_day(books.truth, self._seed, self._dealt_until, self._volume, first_at=self._start_at)

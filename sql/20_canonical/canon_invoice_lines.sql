@@ -1,0 +1,24 @@
+-- grain: one row per line of an invoice or credit memo
+-- Quantities are in base units, by the general factors: the document does not name the item.
+-- key: system, source_key
+select
+    feed.system,
+    feed.role,
+    feed.source_key,
+    feed.invoice_id,
+    feed.invoice_line_no,
+    feed.document_type,
+    feed.order_id,
+    feed.line_no,
+    feed.shipment_id,
+    cast(feed.invoiced_qty * general_unit.base_qty as decimal(18, 4)) as invoiced_qty,
+    cast(feed.unit_price / general_unit.base_qty as decimal(18, 4)) as unit_price,
+    feed.line_amount,
+    feed.currency,
+    feed.status,
+    feed.posted_at,
+    feed.snapshot_id,
+    feed.as_of
+from feed_invoice_lines as feed
+left join ref_units as general_unit
+    on general_unit.sku = '*' and feed.uom = general_unit.uom

@@ -1,0 +1,21 @@
+-- grain: one row per movement of stock at a node
+-- Quantities are in base units: by the item's own factor, else by the general one. A row whose unit has neither
+-- never gets here: admission quarantines it.
+-- key: system, source_key
+select
+    feed.system,
+    feed.role,
+    feed.source_key,
+    feed.movement_id,
+    feed.node,
+    feed.sku,
+    cast(feed.movement_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as movement_qty,
+    feed.movement_type,
+    feed.moved_at,
+    feed.snapshot_id,
+    feed.as_of
+from feed_stock_movements as feed
+left join ref_units as own_unit
+    on feed.sku = own_unit.sku and feed.uom = own_unit.uom
+left join ref_units as general_unit
+    on general_unit.sku = '*' and feed.uom = general_unit.uom

@@ -1,0 +1,98 @@
+-- grain: one row per edge of the quantity or stock ledger whose residual no finding explains
+-- The taxonomy of exceptions is complete exactly when this is empty. An edge is compared when a rule that applies to
+-- the declared systems speaks of it.
+with
+
+compared_edges as (
+    select distinct edge
+    from ref_rule_explains
+),
+
+edges as (
+    select order_id, line_no, node, 'ordered' as edge, residual_ordered_qty as residual_qty
+    from rec_quantity_ledger
+    union all
+    select order_id, line_no, node, 'released' as edge, residual_released_qty as residual_qty
+    from rec_quantity_ledger
+    union all
+    select order_id, line_no, node, 'shipped' as edge, residual_shipped_qty as residual_qty
+    from rec_quantity_ledger
+    union all
+    select order_id, line_no, node, 'billed' as edge, residual_billed_qty as residual_qty
+    from rec_quantity_ledger
+),
+
+order_explanations as (
+    select distinct rec_findings.order_id, rec_findings.line_no, ref_rule_explains.edge
+    from rec_findings
+    inner join ref_rule_explains on rec_findings.code = ref_rule_explains.code
+    where rec_findings.order_id <> ''
+),
+
+quarantined_orders as (
+    select distinct order_id
+    from ops_open_quarantine
+    where order_id is not null
+),
+
+unexplained_lines as (
+    select
+        edges.edge,
+        edges.order_id || '/' || edges.line_no as business_key,
+        edges.node,
+        edges.residual_qty
+    from edges
+    semi join compared_edges on edges.edge = compared_edges.edge
+    left join order_explanations
+        on edges.order_id = order_explanations.order_id
+        and edges.edge = order_explanations.edge
+        and (order_explanations.line_no is null or edges.line_no = order_explanations.line_no)
+    left join quarantined_orders on edges.order_id = quarantined_orders.order_id
+    where
+        edges.residual_qty <> 0
+        and order_explanations.order_id is null
+        and quarantined_orders.order_id is null
+),
+
+stock_edges as (
+    select
+        node,
+        sku,
+        'on_hand' as edge,
+        residual_on_hand_qty as residual_qty,
+        abs(residual_on_hand_qty) > $inv_01_tolerance_qty
+        and abs(residual_on_hand_qty) * 100 > abs(wms_on_hand_qty) * $inv_01_tolerance_percent as is_material
+    from rec_stock_ledger
+    union all
+    select
+        node,
+        sku,
+        'available' as edge,
+        residual_available_qty as residual_qty,
+        residual_available_qty > $inv_02_tolerance_qty and open_demand_qty > 0 as is_material
+    from rec_stock_ledger
+),
+
+stock_explanations as (
+    select distinct rec_findings.business_key, rec_findings.node, ref_rule_explains.edge
+    from rec_findings
+    inner join ref_rule_explains on rec_findings.code = ref_rule_explains.code
+    where rec_findings.order_id = ''
+),
+
+unexplained_stock as (
+    select stock_edges.edge, stock_edges.sku as business_key, stock_edges.node, stock_edges.residual_qty
+    from stock_edges
+    semi join compared_edges on stock_edges.edge = compared_edges.edge
+    left join stock_explanations
+        on stock_edges.sku = stock_explanations.business_key
+        and stock_edges.node = stock_explanations.node
+        and stock_edges.edge = stock_explanations.edge
+    where stock_edges.is_material and stock_explanations.business_key is null
+)
+
+select edge, business_key, node, residual_qty
+from unexplained_lines
+union all
+select edge, business_key, node, residual_qty
+from unexplained_stock

@@ -1,0 +1,157 @@
+-- rule: INT-02
+-- name: DUPLICATE_ORDER
+-- title: The same order lives twice in the ERP
+-- grain: group of orders of one customer that share a purchase order number or all lines
+-- scope: customer
+-- severity: S2
+-- owner: Order Desk
+-- feeds: erp.orders, erp.order_lines, erp.shipment_lines, erp.holds
+-- tolerance: int_02_line_set_days
+-- correction: hold.apply -> erp, order.cancel -> erp
+-- class: G
+-- explains: ordered
+-- source: domain book 2.7
+with
+
+live_orders as (
+    select order_id, customer_id, customer_po, ordered_at, snapshot_id
+    from canon_orders
+    where role = 'erp' and status = 'OPEN'
+),
+
+line_sets as (
+    select
+        order_id,
+        count(*) as line_count,
+        string_agg(sku || ':' || cast(ordered_qty as varchar), ',' order by sku, ordered_qty) as line_set,
+        sum(ordered_qty - cancelled_qty) as open_qty,
+        sum((ordered_qty - cancelled_qty) * unit_price) as open_amount,
+        max(currency) as currency
+    from canon_order_lines
+    where role = 'erp'
+    group by order_id
+),
+
+shipped_orders as (
+    select order_id, sum(shipped_qty) as shipped_qty
+    from canon_shipment_lines
+    where role = 'erp'
+    group by order_id
+),
+
+candidates as (
+    select
+        live_orders.order_id,
+        live_orders.customer_id,
+        live_orders.customer_po,
+        live_orders.ordered_at,
+        live_orders.snapshot_id,
+        line_sets.line_count,
+        line_sets.line_set,
+        line_sets.open_amount,
+        line_sets.currency,
+        line_sets.open_qty - coalesce(shipped_orders.shipped_qty, 0) as unshipped_qty
+    from live_orders
+    inner join line_sets on live_orders.order_id = line_sets.order_id
+    left join shipped_orders on live_orders.order_id = shipped_orders.order_id
+),
+
+same_purchase_order as (
+    select
+        customer_id || '/' || customer_po as business_key,
+        customer_id,
+        count(*) as order_count,
+        sum(unshipped_qty) as unshipped_qty,
+        min(ordered_at) as first_ordered_at,
+        max(ordered_at) as last_ordered_at,
+        max_by(order_id, epoch(ordered_at) || order_id) as later_order_id,
+        max_by(open_amount, epoch(ordered_at) || order_id) as later_amount,
+        max(currency) as currency,
+        max(snapshot_id) as snapshot_id,
+        string_agg(order_id, ', ' order by order_id) as order_ids
+    from candidates
+    where customer_po is not null
+    group by customer_id, customer_po
+),
+
+same_lines as (
+    select
+        customer_id || '/' || md5(line_set) as business_key,
+        customer_id,
+        count(*) as order_count,
+        sum(unshipped_qty) as unshipped_qty,
+        min(ordered_at) as first_ordered_at,
+        max(ordered_at) as last_ordered_at,
+        max_by(order_id, epoch(ordered_at) || order_id) as later_order_id,
+        max_by(open_amount, epoch(ordered_at) || order_id) as later_amount,
+        max(currency) as currency,
+        max(snapshot_id) as snapshot_id,
+        string_agg(order_id, ', ' order by order_id) as order_ids
+    from candidates
+    where line_count > 1
+    group by customer_id, line_set
+    having
+        count(*) filter (where customer_po is null) > 0
+        and epoch(max(ordered_at)) - epoch(min(ordered_at)) <= $int_02_line_set_days * 86400
+),
+
+duplicates as (
+    select
+        business_key,
+        customer_id,
+        order_count,
+        unshipped_qty,
+        last_ordered_at,
+        later_order_id,
+        later_amount,
+        currency,
+        snapshot_id,
+        order_ids
+    from same_purchase_order
+    union all
+    select
+        business_key,
+        customer_id,
+        order_count,
+        unshipped_qty,
+        last_ordered_at,
+        later_order_id,
+        later_amount,
+        currency,
+        snapshot_id,
+        order_ids
+    from same_lines
+),
+
+held_orders as (
+    select distinct order_id
+    from canon_holds
+    where role = 'erp' and hold_type = 'DUPLICATE' and status = 'CREATED'
+)
+
+select
+    duplicates.business_key,
+    '' as node,
+    duplicates.customer_id as scope_key,
+    duplicates.later_order_id as order_id,
+    cast(null as bigint) as line_no,
+    '1' as expected_value,
+    cast(duplicates.order_count as varchar) as actual_value,
+    cast(null as decimal(18, 4)) as delta_qty,
+    cast(duplicates.later_amount as decimal(18, 2)) as value_at_risk_amount,
+    coalesce(duplicates.currency, 'XXX') as currency,
+    duplicates.last_ordered_at as condition_since,
+    duplicates.last_ordered_at as breaks_at,
+    case when held_orders.order_id is null then 'hold.apply' else 'order.cancel' end as message,
+    'erp' as target_role,
+    to_json({
+        'order_id': duplicates.later_order_id,
+        'hold_type': 'DUPLICATE',
+        'reason': 'same order as ' || duplicates.order_ids
+    }) as payload,
+    to_json({'order_id': duplicates.later_order_id}) as precondition,
+    case when held_orders.order_id is null then '' else 'the order desk cancels or merges' end as judgement_reason,
+    to_json({'orders': duplicates.snapshot_id, 'order_ids': duplicates.order_ids}) as evidence
+from duplicates
+left join held_orders on duplicates.later_order_id = held_orders.order_id
+where duplicates.order_count > 1 and duplicates.unshipped_qty > 0

@@ -1,0 +1,94 @@
+-- rule: SHP-02
+-- name: SHIP_QTY_MISMATCH
+-- title: The ERP confirmed another quantity than left the warehouse
+-- grain: shipment leg of an order line
+-- scope: order
+-- severity: S2
+-- owner: Site
+-- feeds: wms.shipment_lines, erp.shipment_lines, finance.invoice_lines
+-- correction: ship.amend -> erp
+-- class: P
+-- explains: shipped, billed
+-- source: domain book 2.7; GS1 CBV mismatch_quantity
+with
+
+compared_legs as (
+    select
+        departed.shipment_id,
+        departed.order_id,
+        departed.line_no,
+        departed.node,
+        departed.shipped_qty as departed_qty,
+        confirmed.shipped_qty as confirmed_qty,
+        coalesce(confirmed.confirmed_at, confirmed.shipped_at) as condition_since,
+        departed.snapshot_id as departed_snapshot_id,
+        confirmed.snapshot_id as confirmed_snapshot_id
+    from canon_shipment_lines as departed
+    inner join canon_shipment_lines as confirmed
+        on departed.shipment_id = confirmed.shipment_id
+        and departed.order_id = confirmed.order_id
+        and departed.line_no = confirmed.line_no
+    where departed.role = 'wms' and confirmed.role = 'erp' and departed.shipped_qty <> confirmed.shipped_qty
+),
+
+billed_legs as (
+    select distinct shipment_id, order_id, line_no
+    from canon_invoice_lines
+    where role = 'finance' and document_type = 'INVOICE' and status in ('POSTED', 'TRANSMITTED')
+),
+
+mismatched_legs as (
+    select
+        compared_legs.shipment_id,
+        compared_legs.order_id,
+        compared_legs.line_no,
+        compared_legs.node,
+        compared_legs.departed_qty,
+        compared_legs.confirmed_qty,
+        compared_legs.condition_since,
+        compared_legs.departed_snapshot_id,
+        compared_legs.confirmed_snapshot_id,
+        billed_legs.shipment_id is not null as is_billed,
+        coalesce(lines.unit_price, 0) as unit_price,
+        coalesce(lines.currency, 'XXX') as currency
+    from compared_legs
+    left join billed_legs
+        on compared_legs.shipment_id = billed_legs.shipment_id
+        and compared_legs.order_id = billed_legs.order_id
+        and compared_legs.line_no = billed_legs.line_no
+    left join canon_order_lines as lines
+        on lines.role = 'erp'
+        and compared_legs.order_id = lines.order_id
+        and compared_legs.line_no = lines.line_no
+)
+
+select
+    shipment_id || '/' || order_id || '/' || line_no as business_key,
+    node,
+    order_id as scope_key,
+    order_id,
+    line_no,
+    cast(departed_qty as varchar) as expected_value,
+    cast(confirmed_qty as varchar) as actual_value,
+    cast(departed_qty - confirmed_qty as decimal(18, 4)) as delta_qty,
+    cast(abs(departed_qty - confirmed_qty) * unit_price as decimal(18, 2)) as value_at_risk_amount,
+    currency,
+    condition_since,
+    condition_since as breaks_at,
+    'ship.amend' as message,
+    'erp' as target_role,
+    to_json({
+        'shipment_id': shipment_id,
+        'order_id': order_id,
+        'line_no': line_no,
+        'shipped_qty': cast(departed_qty as varchar)
+    }) as payload,
+    to_json({'shipped_qty': cast(confirmed_qty as varchar)}) as precondition,
+    case when is_billed then 'the leg is billed' else '' end as judgement_reason,
+    to_json({
+        'departed': departed_snapshot_id,
+        'confirmed': confirmed_snapshot_id,
+        'departed_qty': cast(departed_qty as varchar),
+        'confirmed_qty': cast(confirmed_qty as varchar)
+    }) as evidence
+from mismatched_legs
