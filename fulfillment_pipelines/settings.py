@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         project_root: The folder that holds `sql/` and `data/`.
         runtime_dir: The folder for everything made at run time.
         config: The distributor file.
-        lake_catalog: The lake's catalogue: `sqlite:PATH` or `postgres:CONNECTION`; None for a file of the distributor's own.
+        lake_catalog: The lake's catalogue, `sqlite:PATH` or `postgres:CONNECTION`; None for an SQLite file of its own.
         lake_data_url: Folder or object-store prefix of the lake's Parquet files; None for a folder of its own.
         ledger_url: SQLAlchemy URL of the ledger; None for an SQLite file of its own.
         duckdb_memory_limit: Memory DuckDB may use before it spills, for example `4GB`.
@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         references_files: Dotenv files searched before the distributor's own, separated as in PATH.
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     project_root: Annotated[Path, AfterValidator(Path.resolve)] = Field(default_factory=_project_root)
     runtime_dir: Path = Path("data/runtime")

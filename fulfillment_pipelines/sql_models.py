@@ -107,7 +107,7 @@ def _retargeted(statement: str, names: tuple[tuple[str, str], ...]) -> str:
     tree = sqlglot.parse_one(statement, read="duckdb")
     replacements = dict(names)
     for table in tree.find_all(exp.Table):
-        if table.name in replacements and not table.db:
+        if table.name in replacements:
             table.set("this", exp.to_identifier(replacements[table.name]))
     for column in tree.find_all(exp.Column):
         if column.table in replacements:

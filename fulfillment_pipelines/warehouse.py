@@ -124,10 +124,11 @@ class Warehouse:
 
     def has_table(self, name: str) -> bool:
         """Return whether the lake has a table or view of that name."""
-        found = self.query(
-            "select 1 from information_schema.tables where table_catalog = 'lake' and table_name = $name", {"name": name}
-        )
-        return bool(found.num_rows)
+        cursor = self.cursor()
+        try:
+            return lake_has(cursor, name)
+        finally:
+            cursor.close()
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
@@ -229,9 +230,8 @@ def create_view(connection: Connection, name: str, query: str) -> None:
 
 def ensure_table(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
     """Make an empty table with the columns of a query, unless it exists."""
-    connection.execute(
-        "create table if not exists " + name + " as select * from (" + query + ") limit 0", dict(parameters or {})
-    )
+    statement = "create table if not exists " + name + " as select * from (" + query + ") limit 0"  # noqa: S608 - own names
+    connection.execute(statement, dict(parameters or {}))
 
 
 def insert_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -242,8 +242,16 @@ def insert_rows(connection: Connection, name: str, query: str, parameters: Mappi
 def replace_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
     """Make a table hold exactly the rows of a query."""
     ensure_table(connection, name, query, parameters)
-    connection.execute("delete from " + name)
+    connection.execute("delete from " + name)  # noqa: S608 - own names
     insert_rows(connection, name, query, parameters)
+
+
+def lake_has(connection: Connection, table: str) -> bool:
+    """Return whether the lake has a table or view of that name, as the connection's transaction sees it."""
+    found = connection.execute(
+        "select 1 from information_schema.tables where table_catalog = 'lake' and table_name = $table", {"table": table}
+    )
+    return found.fetchone() is not None
 
 
 def scalar(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> int:

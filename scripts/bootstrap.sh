@@ -75,7 +75,7 @@ install_with_uv() {
 }
 
 install_with_pip() {
-    "$python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" &&
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock" &&
         "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 }
 

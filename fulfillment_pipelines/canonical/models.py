@@ -21,7 +21,8 @@ from fulfillment_pipelines.warehouse import Connection, create_view, ensure_tabl
 
 _PREFIX: Final = "canon_"
 _EXISTING: Final = """
-    select table_name from information_schema.tables where table_catalog = 'lake' and table_name like 'snap\\_%' escape '\\'
+    select table_name from information_schema.tables
+    where table_catalog = 'lake' and starts_with(table_name, 'snap_')
 """
 _CHANGED: Final = """
     create or replace temp table changed_rows as
@@ -84,7 +85,7 @@ class CanonicalModels:
 def _feed_union(contract: Contract, feeds: Sequence[FeedReference], changed_only: bool) -> exp.Query:
     own = [feed for feed in feeds if feed.contract == contract.name]
     if not own:
-        nothing = exp.maybe_parse(empty_select(contract), dialect="duckdb").subquery("nothing")
+        nothing = exp.maybe_parse(empty_select(contract), into=exp.Select, dialect="duckdb").subquery("nothing")
         return _labelled(exp.select("*").from_(nothing), system="", role="", node="")
     selects: list[exp.Query] = []
     for feed in own:

@@ -62,17 +62,13 @@ def checks_of(contract: Contract) -> tuple[Check, ...]:
     found: list[Check] = []
     for column in contract.columns:
         found.extend(_column_checks(column))
-    if _has_unit(contract):
+    if contract.has_column("uom"):
         found.append(Check("uom:known", CheckKind.UNIT, ("uom",), "uom converts to the item's base unit"))
     for earlier, later in contract.in_order:
         found.append(Check(f"{earlier}<={later}", CheckKind.ORDER, (earlier, later), f"{earlier} is not after {later}"))
     key = ", ".join(contract.key)
     found.append(Check("key:unique", CheckKind.UNIQUE, contract.key, f"one content for each {key}"))
     return tuple(found)
-
-
-def _has_unit(contract: Contract) -> bool:
-    return any(column.name == "uom" for column in contract.columns)
 
 
 def _column_checks(column: Column) -> list[Check]:
@@ -118,13 +114,13 @@ def _typed_rows(contract: Contract) -> exp.Select:
         rows = rows.select(_cast(column).as_(column.name))
         if column.type is not ColumnType.TEXT:
             rows = rows.select(_refused(column).as_(column.name + REJECTED_SUFFIX))
-    return rows.select(_unmapped_unit(contract).as_(UNMAPPED_UNIT)) if _has_unit(contract) else rows
+    return rows.select(_unmapped_unit(contract).as_(UNMAPPED_UNIT)) if contract.has_column("uom") else rows
 
 
-def _unmapped_unit(contract: Contract) -> exp.Expression:
+def _unmapped_unit(contract: Contract) -> exp.Expr:
     """The unit, where neither the item nor everything (`*`) has a factor for it."""
-    items = exp.column("sku", table="ref_units").eq("*")
-    if any(column.name == "sku" for column in contract.columns):
+    items: exp.Expr = exp.column("sku", table="ref_units").eq("*")
+    if contract.has_column("sku"):
         items = exp.or_(items, exp.column("sku", table="ref_units").eq(exp.column("sku", table="mapped")))
     factors = (
         select("1").from_("ref_units").where(exp.column("uom", table="ref_units").eq(exp.column("uom", table="mapped")))
@@ -133,7 +129,7 @@ def _unmapped_unit(contract: Contract) -> exp.Expression:
     return exp.Case().when(exp.not_(exp.Exists(this=factors)), unit)
 
 
-def _cast(column: Column) -> exp.Expression:
+def _cast(column: Column) -> exp.Expr:
     raw = exp.column(column.name)
     if column.type is ColumnType.TEXT:
         return exp.func("nullif", exp.func("trim", exp.cast(raw, "varchar")), exp.Literal.string(""))
@@ -144,7 +140,7 @@ def _type(column: Column) -> exp.DataType:
     return exp.DataType.build(column.type.value, dialect=_DIALECT)
 
 
-def _refused(column: Column) -> exp.Expression:
+def _refused(column: Column) -> exp.Expr:
     """The text that could not be cast; an empty text is a missing value, not a wrong one."""
     text = exp.func("nullif", exp.func("trim", exp.cast(exp.column(column.name), "varchar")), exp.Literal.string(""))
     failed = exp.and_(text.copy().is_(exp.null()).not_(), _cast(column).is_(exp.null()))
@@ -156,7 +152,7 @@ def _hashed_rows(contract: Contract) -> exp.Select:
     refused = [
         exp.column(column.name + REJECTED_SUFFIX) for column in contract.columns if column.type is not ColumnType.TEXT
     ]
-    parts: list[exp.Expression] = []
+    parts: list[exp.Expr] = []
     for position, name in enumerate(contract.key):
         if position:
             parts.append(exp.Literal.string(KEY_SEPARATOR))
@@ -167,28 +163,28 @@ def _hashed_rows(contract: Contract) -> exp.Select:
     ).from_("typed")
 
 
-def _joined(parts: list[exp.Expression]) -> exp.Expression:
+def _joined(parts: list[exp.Expr]) -> exp.Expr:
     return parts[0] if len(parts) == 1 else exp.DPipe(this=parts[0], expression=_joined(parts[1:]))
 
 
-def _mask(contract: Contract) -> exp.Expression:
+def _mask(contract: Contract) -> exp.Expr:
     """The sum of two to the power of each failed check's position, as a BIGINT."""
     bits = [
         exp.Case().when(_fails(contract, check), exp.Literal.number(1 << position)).else_(exp.Literal.number(0))
         for position, check in enumerate(checks_of(contract))
     ]
-    total: exp.Expression = exp.cast(bits[0], "bigint")
+    total: exp.Expr = exp.cast(bits[0], "bigint")
     for bit in bits[1:]:
         total = exp.Add(this=total, expression=exp.cast(bit, "bigint"))
     return total
 
 
-def _fails(contract: Contract, check: Check) -> exp.Expression:
+def _fails(contract: Contract, check: Check) -> exp.Expr:
     name = check.columns[0]
     column = exp.column(name)
     match check.kind:
         case CheckKind.REQUIRED:
-            failing: exp.Expression = column.is_(exp.null())
+            failing: exp.Expr = column.is_(exp.null())
         case CheckKind.TYPE:
             failing = exp.column(name + REJECTED_SUFFIX).is_(exp.null()).not_()
         case CheckKind.CODES:
@@ -214,10 +210,9 @@ def good_select(contract: Contract) -> str:
 @lru_cache(maxsize=64)
 def failing_select(contract: Contract) -> str:
     """Return the select of the rows of `checked_rows` that fail, with what identifies them."""
-    names = {column.name for column in contract.columns}
     rows = select(ROW_NUMBER, "source_key", "failed_mask").from_("checked_rows").where("failed_mask <> 0")
     for name in ("order_id", "node", "sku"):
-        value = exp.column(name) if name in names else exp.cast(exp.null(), "varchar")
+        value = exp.column(name) if contract.has_column(name) else exp.cast(exp.null(), "varchar")
         rows = rows.select(value.as_(name))
     return rows.sql(dialect=_DIALECT)
 
@@ -237,7 +232,10 @@ def counting_select(contract: Contract) -> str:
 @lru_cache(maxsize=64)
 def empty_select(contract: Contract) -> str:
     """Return a select without rows that has the columns and types of a feed's table."""
-    columns = [exp.cast(exp.null(), "varchar").as_("source_key"), exp.cast(exp.null(), exp.DataType.Type.UBIGINT).as_("row_hash")]
+    columns = [
+        exp.cast(exp.null(), "varchar").as_("source_key"),
+        exp.cast(exp.null(), exp.DataType.Type.UBIGINT).as_("row_hash"),
+    ]
     columns += [exp.cast(exp.null(), _type(column)).as_(column.name) for column in contract.columns]
     columns += [exp.cast(exp.null(), "varchar").as_("snapshot_id"), exp.cast(exp.null(), "timestamptz").as_("as_of")]
     return select(*columns).where("false").sql(dialect=_DIALECT)

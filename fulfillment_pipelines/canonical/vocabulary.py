@@ -58,6 +58,10 @@ class Contract:
     columns: tuple[Column, ...]
     in_order: tuple[tuple[str, str], ...] = ()
 
+    def has_column(self, name: str) -> bool:
+        """Return whether the contract has a column of that name."""
+        return any(column.name == name for column in self.columns)
+
     def column(self, name: str) -> Column:
         """Return the column of that name."""
         return next(column for column in self.columns if column.name == name)

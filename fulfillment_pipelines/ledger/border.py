@@ -98,7 +98,9 @@ def translated(what: str) -> Iterator[None]:
 
 
 def _translation(what: str, error: SQLAlchemyError) -> FulfillmentError:
-    said = f"{type(getattr(error, 'orig', error)).__name__}: {getattr(error, 'orig', error)}".strip()
+    cause = getattr(error, "orig", None) or error
+    # PostgreSQL goes on to quote the statement, which says nothing to the reader.
+    said = f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"
     if any(sign in said for sign in _MISSING_TABLE):
         return ConfigurationError(
             f"The ledger lacks a table or a column ({what}).",

@@ -12,7 +12,8 @@ from typing import Final
 
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
 from fulfillment_pipelines.reconcile.rules import ScopeKind
-from fulfillment_pipelines.warehouse import Connection, create_view
+from fulfillment_pipelines.sql_models import retarget
+from fulfillment_pipelines.warehouse import Connection, create_view, lake_has
 
 _NOTE_ORDERS: Final = """
     insert into affected_orders
@@ -24,47 +25,56 @@ _NOTE_ORDERS: Final = """
         where order_id is not null
     )
 
-    select order_id from changed_orders
+    select order_id as key from changed_orders
     union
-    select canon_orders.order_id
+    select canon_orders.order_id as key
     from canon_orders
     semi join changed_orders on canon_orders.channel_order_id = changed_orders.order_id
     union
-    select canon_orders.channel_order_id as order_id
+    select canon_orders.channel_order_id as key
     from canon_orders
     semi join changed_orders on canon_orders.order_id = changed_orders.order_id
     where canon_orders.channel_order_id is not null
 """
 _NOTE_CUSTOMERS: Final = """
     insert into affected_customers
-    select distinct canon_orders.customer_id
+    select distinct canon_orders.customer_id as key
     from canon_orders
-    semi join affected_orders on canon_orders.order_id = affected_orders.order_id
+    semi join affected_orders on canon_orders.order_id = affected_orders.key
 """
 _NOTE_ITEMS: Final = """
     insert into affected_items
-    select distinct sku
+    select distinct sku as key
     from ops_changed_keys
     where sku is not null
 """
 _CUSTOMER_ORDERS: Final = """
     create or replace temp table customer_orders as
-    select distinct canon_orders.order_id
+    select distinct canon_orders.order_id as key
     from canon_orders
-    semi join affected_customers on canon_orders.customer_id = affected_customers.customer_id
+    semi join affected_customers on canon_orders.customer_id = affected_customers.key
 """
-_KEY_TABLES: Final[Mapping[ScopeKind, tuple[str, str]]] = {
-    ScopeKind.ORDER: ("affected_orders", "order_id"),
-    ScopeKind.STOCK: ("affected_items", "sku"),
-    ScopeKind.CUSTOMER: ("affected_customers", "customer_id"),
+_KEY_TABLES: Final[Mapping[ScopeKind, str]] = {
+    ScopeKind.ORDER: "affected_orders",
+    ScopeKind.STOCK: "affected_items",
+    ScopeKind.CUSTOMER: "affected_customers",
 }
+_EMPTY_KEYS: Final = "create or replace temp table affected_keys (key varchar)"
+_FORGET_ROWS: Final = "delete from lake.main.target where scope_key in (select key from affected_keys)"
+_FORGET_FINDINGS: Final = """
+    delete from rec_differences
+    where code = $code and scope_key in (select key from affected_keys)
+"""
+_NARROWED_ORDERS: Final = "select * from lake.main.target where order_id in (select key from affected_keys)"
+_NARROWED_ITEMS: Final = "select * from lake.main.target where sku in (select key from affected_keys)"
+_SHOWN_WHOLE: Final = "drop view if exists temp.main.target"
 _STOCK_LEDGER: Final = "rec_stock_ledger"
 
 
 def begin(transaction: Connection) -> None:
     """Note the changed keys as the canonical tables stand before they are brought up to date."""
-    for table, column in _KEY_TABLES.values():
-        transaction.execute("create or replace temp table " + table + " (" + column + " varchar)")
+    for table in _KEY_TABLES.values():
+        transaction.execute(retarget(_EMPTY_KEYS, {"affected_keys": table}))
     note(transaction)
 
 
@@ -78,47 +88,26 @@ def narrow(transaction: Connection, scope: ScopeKind) -> None:
     """Hide all but the affected rows of the canonical tables, for rules of one scope."""
     if scope is ScopeKind.CUSTOMER:
         transaction.execute(_CUSTOMER_ORDERS)
-    for contract in CONTRACTS.values():
-        columns = {column.name for column in contract.columns}
-        table = "canon_" + contract.name
-        if scope is ScopeKind.ORDER and "order_id" in columns:
-            _narrow_table(transaction, table, "order_id", "affected_orders")
-        elif scope is ScopeKind.STOCK and "sku" in columns:
-            _narrow_table(transaction, table, "sku", "affected_items")
-        elif scope is ScopeKind.CUSTOMER and "order_id" in columns:
-            _narrow_table(transaction, table, "order_id", "customer_orders")
-    if scope is ScopeKind.STOCK:
-        _narrow_table(transaction, _STOCK_LEDGER, "sku", "affected_items")
+    keys = "customer_orders" if scope is ScopeKind.CUSTOMER else _KEY_TABLES[scope]
+    column, rows = ("sku", _NARROWED_ITEMS) if scope is ScopeKind.STOCK else ("order_id", _NARROWED_ORDERS)
+    tables = ["canon_" + contract.name for contract in CONTRACTS.values() if contract.has_column(column)]
+    if scope is ScopeKind.STOCK and lake_has(transaction, _STOCK_LEDGER):
+        tables.append(_STOCK_LEDGER)
+    for table in tables:
+        create_view(transaction, table, retarget(rows, {"target": table, "affected_keys": keys}))
 
 
 def widen(transaction: Connection) -> None:
     """Show the whole tables again."""
-    for contract in CONTRACTS.values():
-        transaction.execute("drop view if exists temp.main.canon_" + contract.name)
-    transaction.execute("drop view if exists temp.main." + _STOCK_LEDGER)
+    for table in (*("canon_" + contract for contract in CONTRACTS), _STOCK_LEDGER):
+        transaction.execute(retarget(_SHOWN_WHOLE, {"target": table}))
 
 
 def forget_rows(transaction: Connection, table: str, scope: ScopeKind) -> None:
     """Remove from a ledger the rows of the affected keys, before they are written anew."""
-    transaction.execute("delete from lake.main." + table + " where scope_key in (" + _affected_keys(scope) + ")")
+    transaction.execute(retarget(_FORGET_ROWS, {"target": table, "affected_keys": _KEY_TABLES[scope]}))
 
 
 def forget_findings(transaction: Connection, code: str, scope: ScopeKind) -> None:
     """Remove what a rule said of the affected keys, before it speaks anew."""
-    transaction.execute(
-        "delete from rec_differences where code = $code and scope_key in (" + _affected_keys(scope) + ")",
-        {"code": code},
-    )
-
-
-def _affected_keys(scope: ScopeKind) -> str:
-    table, column = _KEY_TABLES[scope]
-    return "select " + column + " from " + table
-
-
-def _narrow_table(transaction: Connection, table: str, column: str, keys: str) -> None:
-    if transaction.execute(
-        "select 1 from information_schema.tables where table_catalog = 'lake' and table_name = $table", {"table": table}
-    ).fetchone():
-        rows = "select * from lake.main." + table
-        create_view(transaction, table, rows + " where " + column + " in (select " + column + " from " + keys + ")")
+    transaction.execute(retarget(_FORGET_FINDINGS, {"affected_keys": _KEY_TABLES[scope]}), {"code": code})

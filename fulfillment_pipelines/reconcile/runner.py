@@ -21,12 +21,14 @@ from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.reconcile import affected
 from fulfillment_pipelines.reconcile.rules import Rule, ScopeKind
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
-from fulfillment_pipelines.sql_models import SqlModel, read_model, read_models
+from fulfillment_pipelines.sql_models import SqlModel, read_model, read_models, retarget
 from fulfillment_pipelines.warehouse import (
     Connection,
     Warehouse,
+    create_view,
     ensure_table,
     insert_rows,
+    lake_has,
     replace_rows,
     scalar,
 )
@@ -40,6 +42,21 @@ _DIFFERENCES: Final = """
         cast(evidence as varchar) as evidence
     from rule_rows
 """
+_PREVIOUS: Final = {
+    "rec_feeds": (
+        "select system, entity, state, problem_since from rec_feeds",
+        "select '' as system, '' as entity, '' as state, now() as problem_since where false",
+    ),
+    "rec_findings": (
+        "select code, business_key, node, condition_since, watermark_at, snapshots_seen from rec_findings",
+        """
+        select
+            '' as code, '' as business_key, '' as node, now() as condition_since, now() as watermark_at,
+            1 as snapshots_seen
+        where false
+        """,
+    ),
+}
 _VERDICT_COUNTS: Final = "select verdict, count(*) from rec_line_verdicts group by verdict"
 
 Progress = Callable[[str], None]
@@ -140,16 +157,15 @@ class Reconciler:
         return self._summarise(transaction, now, is_full=full)
 
     def _prepare(self, transaction: Connection) -> None:
-        transaction.execute("create or replace temp table rule_rows as select 1 as placeholder")
-        for name in ("rec_feeds", "rec_findings"):
-            previous = "select * from " + name if _exists(transaction, name) else _EMPTY_PREVIOUS[name]
-            transaction.execute(
-                "create or replace temp table previous_" + name.removeprefix("rec_") + " as " + previous
-            )
+        """Keep what the last run said of feeds and findings: how long a state lasts is counted from there."""
+        for name, (kept, empty) in _PREVIOUS.items():
+            create_view(transaction, "earlier", kept if lake_has(transaction, name) else empty)
+            previous = "previous_" + name.removeprefix("rec_")
+            transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
 
     def _is_first(self, transaction: Connection) -> bool:
         """The first run, or the first after a rule changed: what it would have said before is not known."""
-        if not _exists(transaction, "rec_rules"):
+        if not lake_has(transaction, "rec_rules"):
             return True
         return bool(scalar(transaction, "select count(*) from (from ref_rules except from rec_rules)"))
 
@@ -235,25 +251,6 @@ class Reconciler:
                 cursor.execute("create or replace table memory.main." + name + " as from rule_headers")
         finally:
             cursor.close()
-
-
-_EMPTY_PREVIOUS: Final = {
-    "rec_feeds": "select '' as system, '' as entity, '' as state, now() as problem_since where false",
-    "rec_findings": """
-        select
-            '' as code, '' as business_key, '' as node, now() as condition_since, now() as watermark_at,
-            1 as snapshots_seen
-        where false
-    """,
-}
-
-
-def _exists(transaction: Connection, table: str) -> bool:
-    found = transaction.execute(
-        "select count(*) from information_schema.tables where table_catalog = 'lake' and table_name = $table",
-        {"table": table},
-    ).fetchone()
-    return bool(found and found[0])
 
 
 def _rule_tables(rules: Sequence[Rule]) -> Mapping[str, pa.Table]:

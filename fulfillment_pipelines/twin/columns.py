@@ -72,4 +72,5 @@ class Quantity(TypeDecorator[int]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
         """Return what the database holds as an integer."""
+        del dialect  # both answers become the same
         return None if value is None else int(value)

@@ -6,6 +6,7 @@ A day depends on the seed and its date alone. Faults are not dealt here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -300,6 +301,6 @@ def _write_movements(truth: Connection, rng: np.random.Generator, day: int, line
     schedule(truth, Kind.MOVE_STOCK, zip(moments, (row["movement_id"] for row in rows), strict=True))
 
 
-def _rows(columns: dict[str, _Array]) -> list[dict[str, int | str | None]]:
+def _rows(columns: dict[str, _Array]) -> list[dict[str, Any]]:
     values = [column.tolist() for column in columns.values()]
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]

@@ -20,14 +20,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fulfillment_pipelines.errors import BadDataError
-from fulfillment_pipelines.twin import reactions
+from fulfillment_pipelines.twin import erp_reactions
 from fulfillment_pipelines.twin import system_tables as tables
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.columns import Moment
+from fulfillment_pipelines.twin.hold_flow import ERP_SYSTEM
 from fulfillment_pipelines.twin.http_answers import UnauthenticatedError, application, parsed_body
 from fulfillment_pipelines.twin.message_fields import WholeNumber
+from fulfillment_pipelines.twin.message_objects import LegMessage, UnknownObjectError, require
 from fulfillment_pipelines.twin.office import Office
 from fulfillment_pipelines.twin.pages import Feed, cursor_page
+from fulfillment_pipelines.twin.site_reactions import resolve_hold
 from fulfillment_pipelines.twin.timing import iso, parsed
 
 _TOKEN_SECONDS = 600
@@ -175,7 +178,7 @@ class _ErpApi:
                     select(feed.table).where(*(feed.table.c[key] == request.path_params[key] for key in keys))
                 ).one_or_none()
             if row is None:
-                raise reactions.UnknownObjectError(f"There is nothing at {request.url.path}.")
+                raise UnknownObjectError(f"There is nothing at {request.url.path}.")
             return JSONResponse(feed.record(row))
 
         return answer
@@ -252,7 +255,7 @@ def _create_order(books: Books, _: Request, content: bytes, at: int) -> tuple[in
     order = parsed_body(content, _NewOrder)
     if order.channel != "PORTAL":
         raise BadDataError("Orders can be fetched from the portal only.", expected="PORTAL", found=order.channel)
-    order_no = reactions.create_lost_order(books, order.channel_order_no, at)
+    order_no = erp_reactions.create_lost_order(books, order.channel_order_no, at)
     return 201, {"id": order_no, "order_no": order_no}
 
 
@@ -260,7 +263,7 @@ def _apply_hold(books: Books, _: Request, content: bytes, at: int) -> tuple[int,
     hold = parsed_body(content, _NewHold)
     if hold.type not in {"CREDIT", "DUPLICATE", "OTHER"}:
         raise BadDataError("There is no such hold type.", expected="CREDIT, DUPLICATE or OTHER", found=hold.type)
-    hold_no = reactions.apply_hold(books, hold.order_no, hold.type, at)
+    hold_no = erp_reactions.apply_hold(books, hold.order_no, hold.type, at)
     return 201, {"id": hold_no, "hold_no": hold_no}
 
 
@@ -270,29 +273,29 @@ def _resolve_hold(books: Books, request: Request, content: bytes, at: int) -> tu
     table = tables.erp_holds
     status = books.erp.execute(select(table.c.status).where(table.c.hold_no == hold_no)).scalar()
     if status is not None:
-        reactions.require("status", end.expected_status, status)
-    reactions.resolve_hold(books, reactions.ERP_SYSTEM, hold_no, _moment(end.resolved_at), at)
+        require("status", end.expected_status, status)
+    resolve_hold(books, ERP_SYSTEM, hold_no, _moment(end.resolved_at), at)
     return 200, {"id": hold_no, "status": "RESOLVED"}
 
 
 def _confirm(books: Books, _: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
     body = parsed_body(content, _Confirmation)
-    message = reactions.ConfirmMessage(body.shipment_no, body.order_no, body.line_no, body.qty)
-    reactions.confirm_shipment(books, message, at)
+    message = LegMessage(body.shipment_no, body.order_no, body.line_no, body.qty)
+    erp_reactions.confirm_shipment(books, message, at)
     return 201, {"id": f"{body.shipment_no}/{body.order_no}/{body.line_no}", "qty": body.qty}
 
 
 def _amend(books: Books, request: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
     body = parsed_body(content, _NewQuantity)
     path = request.path_params
-    message = reactions.ConfirmMessage(path["shipment_no"], path["order_no"], path["line_no"], body.qty)
-    reactions.amend_confirmation(books, message, body.expected_qty, at)
+    message = LegMessage(path["shipment_no"], path["order_no"], path["line_no"], body.qty)
+    erp_reactions.amend_confirmation(books, message, body.expected_qty, at)
     return 200, {"id": f"{path['shipment_no']}/{path['order_no']}/{path['line_no']}", "qty": body.qty}
 
 
 def _adjust(books: Books, _: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
     body = parsed_body(content, _Adjustment)
-    reactions.adjust_inventory(
+    erp_reactions.adjust_inventory(
         books,
         body.site,
         body.sku,
@@ -308,7 +311,7 @@ def _adjust(books: Books, _: Request, content: bytes, at: int) -> tuple[int, dic
 def _set_atp(books: Books, request: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
     body = parsed_body(content, _NewAtp)
     path = request.path_params
-    reactions.set_atp(books, path["site"], path["sku"], body.atp, body.expected_atp, at)
+    erp_reactions.set_atp(books, path["site"], path["sku"], body.atp, expected_atp=body.expected_atp, at=at)
     return 200, {"id": f"{path['site']}/{path['sku']}", "atp": body.atp}
 
 

@@ -18,7 +18,7 @@ from fulfillment_pipelines.twin.plan import Kind, schedule, withdraw
 from fulfillment_pipelines.twin.stock_flow import sent_from
 from fulfillment_pipelines.twin.system_tables import inventory
 from fulfillment_pipelines.twin.targets import FaultContext, due_now, hurry, last_leg
-from fulfillment_pipelines.twin.timing import instant, next_cycle
+from fulfillment_pipelines.twin.timing import next_cycle
 from fulfillment_pipelines.twin.truth_tables import hold_views, plan, true_holds, true_legs, true_lines
 
 _STOCK_THAT_HIDES_ONE_UNIT = 250  # one unit is below any tolerance of stock: only the leg shows the difference
@@ -34,14 +34,13 @@ def confirmation_lost(context: FaultContext) -> Label:
     leg = last_leg(context.books, line)
     _change_leg(context, leg, confirm_lost=True)
     leaves_at = hurry(context.books, line, context.at)
-    return _label(
-        context,
+    return context.label(
         "SHP-01",
         f"{leg.shipment_no}/{line.order_no}/{line.line_no}",
-        line.node,
-        "erp",
-        leaves_at,
-        "the ship confirmation was lost on its way to the ERP",
+        node=line.node,
+        system="erp",
+        since=leaves_at,
+        note="the ship confirmation was lost on its way to the ERP",
     )
 
 
@@ -62,14 +61,13 @@ def confirmed_wrong_quantity(context: FaultContext) -> Label:
         changes["invoice_lag"] = _LATE_INVOICE_SECONDS
     _change_leg(context, leg, **changes)
     leaves_at = hurry(context.books, line, context.at)
-    return _label(
-        context,
+    return context.label(
         "SHP-02",
         f"{leg.shipment_no}/{line.order_no}/{line.line_no}",
-        line.node,
-        "erp",
-        sent_from(line.node, leaves_at) + leg.confirm_lag,
-        f"the ERP booked {leg.qty + error} where {leg.qty} left",
+        node=line.node,
+        system="erp",
+        since=sent_from(line.node, leaves_at) + leg.confirm_lag,
+        note=f"the ERP booked {leg.qty + error} where {leg.qty} left",
     )
 
 
@@ -79,14 +77,13 @@ def invoice_trigger_lost(context: FaultContext) -> Label:
     leg = last_leg(context.books, line)
     _change_leg(context, leg, invoice_lost=True)
     leaves_at = hurry(context.books, line, context.at)
-    return _label(
-        context,
+    return context.label(
         "FIN-01",
         f"{line.order_no}/{line.line_no}/{leg.shipment_no}",
-        line.node,
-        "finance",
-        sent_from(line.node, leaves_at) + leg.confirm_lag,
-        "the invoice trigger was lost on its way to finance",
+        node=line.node,
+        system="finance",
+        since=sent_from(line.node, leaves_at) + leg.confirm_lag,
+        note="the invoice trigger was lost on its way to finance",
     )
 
 
@@ -102,14 +99,13 @@ def billed_wrong_quantity(context: FaultContext) -> Label:
     )[context.serial % 4]
     _change_leg(context, leg, invoice_lag=120, post_lag=60, **changes)
     leaves_at = hurry(context.books, line, context.at)
-    return _label(
-        context,
+    return context.label(
         "FIN-02",
         f"{line.order_no}/{line.line_no}",
-        line.node,
-        "finance",
-        sent_from(line.node, leaves_at) + leg.confirm_lag + 120 + (0 if "post_lost" in changes else 60),
-        note,
+        node=line.node,
+        system="finance",
+        since=sent_from(line.node, leaves_at) + leg.confirm_lag + 120 + (0 if "post_lost" in changes else 60),
+        note=note,
     )
 
 
@@ -121,13 +117,13 @@ def release_stuck(context: FaultContext) -> Label:
     if context.serial % 2 == 0:
         withdraw(context.books.truth, [Kind.RELEASE_LINE], line.line_id)
         note = "the ERP never releases the line"
-        return _label(context, "WHS-01", key, line.node, "erp", context.at, note)
+        return context.label("WHS-01", key, node=line.node, system="erp", since=context.at, note=note)
     context.books.truth.execute(update(true_lines).where(true_lines.c.line_id == line.line_id).values(ack_lost=True))
     context.books.truth.execute(
         update(plan).where(plan.c.kind == Kind.RELEASE_LINE, plan.c.subject == line.line_id).values(at=context.at)
     )
     note = "the release was lost on its way to the site"
-    return _label(context, "WHS-01", key, line.node, _SITE_SYSTEMS[line.node], context.at, note)
+    return context.label("WHS-01", key, node=line.node, system=_SITE_SYSTEMS[line.node], since=context.at, note=note)
 
 
 def hold_not_cleared(context: FaultContext) -> Label:
@@ -153,28 +149,15 @@ def hold_not_cleared(context: FaultContext) -> Label:
         )
     schedule(truth, Kind.PLACE_HOLD, [(context.at, hold_id)])
     at_site = stale in NODES
-    return _label(
-        context,
+    return context.label(
         "CRD-03",
         hold_no,
-        stale if at_site else "",
-        _SITE_SYSTEMS[Node(stale)] if at_site else "erp",
-        context.at + resolve_lag,
-        f"the resolution of the hold on {line.order_no} was lost on its way",
+        node=stale if at_site else "",
+        system=_SITE_SYSTEMS[Node(stale)] if at_site else "erp",
+        since=context.at + resolve_lag,
+        note=f"the resolution of the hold on {line.order_no} was lost on its way",
     )
 
 
 def _change_leg(context: FaultContext, leg: Row[Any], **changes: Any) -> None:
     context.books.truth.execute(update(true_legs).where(true_legs.c.leg_id == leg.leg_id).values(**changes))
-
-
-def _label(context: FaultContext, code: str, key: str, node: str, system: str, since: int, note: str) -> Label:
-    return Label(
-        code=code,
-        business_key=key,
-        node=str(node),
-        system=system,
-        injected_at=instant(context.at),
-        condition_since=instant(since),
-        note=note,
-    )

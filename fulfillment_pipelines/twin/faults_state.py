@@ -20,7 +20,7 @@ from fulfillment_pipelines.twin.plan import Kind, schedule
 from fulfillment_pipelines.twin.stock_flow import PositionChange, change_erp_positions, change_site_positions
 from fulfillment_pipelines.twin.system_tables import inventory, stock
 from fulfillment_pipelines.twin.targets import FaultContext, in_whole_units
-from fulfillment_pipelines.twin.timing import DAY_SECONDS, instant, next_cycle
+from fulfillment_pipelines.twin.timing import DAY_SECONDS, next_cycle
 from fulfillment_pipelines.twin.truth_tables import hold_views, true_lines, true_movements, true_orders
 
 _STOCK_ERROR_SHARE = 10  # one tenth of the stock on hand
@@ -45,7 +45,7 @@ def stock_differs(context: FaultContext) -> Label:
     else:
         change_erp_positions(context.books.erp, [PositionChange(node, position.sku, on_hand=-error)], context.at)
         note = f"a wrong entry took {error} off the ERP's stock"
-    return _label(context, "INV-01", position.sku, node, "erp", context.at, note)
+    return context.label("INV-01", position.sku, node=node, system="erp", since=context.at, note=note)
 
 
 def stock_reserved_locally(context: FaultContext) -> Label:
@@ -73,7 +73,7 @@ def stock_reserved_locally(context: FaultContext) -> Label:
         change_site_positions(books, [PositionChange(line.node, line.sku, promised=reserved)])
         since = next_cycle(context.at) if line.node == Node.NORTH else context.at
         note = f"the site reserved {reserved} for itself"
-        return _label(context, "INV-02", line.sku, line.node, _system(line.node), since, note)
+        return context.label("INV-02", line.sku, node=line.node, system=_system(line.node), since=since, note=note)
     raise _nothing_left("an untouched position with open demand")
 
 
@@ -100,7 +100,9 @@ def order_entered_twice(context: FaultContext) -> Label:
         context.targets.touch(order_no=order.order_no)
         context.targets.touch(order_no=order_no)
         key = f"{order.customer_no}/{order.customer_po}"
-        return _label(context, "INT-02", key, "", "erp", context.at, f"{order_no} repeats {order.order_no}")
+        return context.label(
+            "INT-02", key, node="", system="erp", since=context.at, note=f"{order_no} repeats {order.order_no}"
+        )
     raise _nothing_left("an unreleased portal order that is due tomorrow or later")
 
 
@@ -112,7 +114,9 @@ def order_lost(context: FaultContext) -> Label:
     )
     schedule(context.books.truth, Kind.PLACE_ORDER, [(context.at, order_id)])
     context.targets.touch(order_no=order_no)
-    return _label(context, "INT-03", portal_id, "", "erp", context.at, "the order was lost between portal and ERP")
+    return context.label(
+        "INT-03", portal_id, node="", system="erp", since=context.at, note="the order was lost between portal and ERP"
+    )
 
 
 def contract_broken(context: FaultContext) -> Label:
@@ -129,7 +133,7 @@ def contract_broken(context: FaultContext) -> Label:
             context.targets.touch(order_no=order_no, position=(flaw.node, sku) if sku else None)
             context.defects.bring_in(context.books, flaw, row, context.at + _REPAIRED_AFTER_SECONDS)
             since = next_cycle(context.at) if flaw.node == Node.NORTH else context.at
-            return _label(context, "SYS-02", flaw.feed, flaw.node, flaw.system, since, flaw.note)
+            return context.label("SYS-02", flaw.feed, node=flaw.node, system=flaw.system, since=since, note=flaw.note)
     raise _nothing_left("a feed without a defect")
 
 
@@ -183,16 +187,4 @@ def _nothing_left(expected: str) -> RejectedError:
         "There is nothing left that the fault could strike.",
         expected=expected,
         remedy="advance the twin until new orders have come in",
-    )
-
-
-def _label(context: FaultContext, code: str, key: str, node: str, system: str, since: int, note: str) -> Label:
-    return Label(
-        code=code,
-        business_key=key,
-        node=str(node),
-        system=system,
-        injected_at=instant(context.at),
-        condition_since=instant(since),
-        note=note,
     )

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from fulfillment_pipelines.errors import BadDataError, FulfillmentError, PreconditionError, RejectedError
-from fulfillment_pipelines.twin.reactions import UnknownObjectError
+from fulfillment_pipelines.twin.message_objects import UnknownObjectError
 
 _Body = TypeVar("_Body", bound=BaseModel)
 

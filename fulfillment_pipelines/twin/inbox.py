@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Connection, Table, select, update
 
 from fulfillment_pipelines.errors import BadDataError, FulfillmentError
-from fulfillment_pipelines.twin import reactions
+from fulfillment_pipelines.twin import finance_reactions, site_reactions
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.catalogue import Node
 from fulfillment_pipelines.twin.message_fields import WholeNumber
+from fulfillment_pipelines.twin.message_objects import LegMessage
 from fulfillment_pipelines.twin.system_tables import finance_inbox, wms_inbox
 from fulfillment_pipelines.twin.timing import parsed
 
@@ -74,11 +75,11 @@ def apply_site_message(books: Books, node: str, kind: str, body: Mapping[str, An
     try:
         if kind == "release.send":
             release = _ReleaseSend.model_validate(body)
-            message = reactions.ReleaseMessage(**{**release.model_dump(), "sent_at": parsed(release.sent_at)})
-            reactions.receive_release(books, node, message, at)
+            message = site_reactions.ReleaseMessage(**{**release.model_dump(), "sent_at": parsed(release.sent_at)})
+            site_reactions.receive_release(books, node, message, at)
         elif kind == "hold.resolve":
             hold = _HoldResolve.model_validate(body)
-            reactions.resolve_hold(books, node, hold.hold_no, parsed(hold.resolved_at), at)
+            site_reactions.resolve_hold(books, node, hold.hold_no, parsed(hold.resolved_at), at)
         else:
             raise BadDataError(f"{node} does not know the message '{kind}'.", expected="release.send or hold.resolve")
     except ValueError as error:  # pydantic's ValidationError is one
@@ -89,13 +90,15 @@ def _apply_finance_message(books: Books, kind: str, body: Mapping[str, Any], at:
     try:
         if kind == "invoice.request":
             request = _InvoiceRequest.model_validate(body)
-            reactions.request_invoice(books, request.shipment_no, request.order_no, request.line_no, request.qty, at)
+            finance_reactions.request_invoice(
+                books, LegMessage(request.shipment_no, request.order_no, request.line_no, request.qty), at
+            )
         elif kind == "invoice.amend":
             amend = _InvoiceAmend.model_validate(body)
-            reactions.amend_invoice(books, amend.invoice_no, amend.line_seq, amend.qty, at)
+            finance_reactions.amend_invoice(books, amend.invoice_no, amend.line_seq, qty=amend.qty, at=at)
         elif kind == "credit.propose":
             credit = _CreditPropose.model_validate(body)
-            reactions.propose_credit(books, credit.invoice_no, credit.line_seq, credit.qty)
+            finance_reactions.propose_credit(books, credit.invoice_no, credit.line_seq, credit.qty)
         else:
             raise BadDataError(
                 f"Finance does not know the message '{kind}'.", expected="invoice.request, .amend or credit.propose"

@@ -85,6 +85,7 @@ class SwitchedApp:
         self._system = system
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request as the switches of the system have it."""
         switches = self._board[self._system]
         if scope["type"] != "http":
             await self._app(scope, receive, send)

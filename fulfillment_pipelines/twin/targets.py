@@ -16,9 +16,10 @@ from fulfillment_pipelines.errors import RejectedError
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.catalogue import ITEM_BY_SKU, NODES, Node
 from fulfillment_pipelines.twin.defects import Defects
+from fulfillment_pipelines.twin.labels import Label
 from fulfillment_pipelines.twin.plan import Kind
 from fulfillment_pipelines.twin.system_tables import order_lines
-from fulfillment_pipelines.twin.timing import next_cycle
+from fulfillment_pipelines.twin.timing import instant, next_cycle
 from fulfillment_pipelines.twin.truth_tables import hold_views, plan, true_legs, true_lines, true_orders
 
 _SMALLEST_FAULTED_QTY = 4
@@ -118,6 +119,18 @@ class FaultContext:
     rng: np.random.Generator
     serial: int
     at: int
+
+    def label(self, code: str, business_key: str, *, node: str, system: str, since: int, note: str) -> Label:
+        """Return the label of what was just broken; `since` is in epoch seconds."""
+        return Label(
+            code=code,
+            business_key=business_key,
+            node=str(node),
+            system=system,
+            injected_at=instant(self.at),
+            condition_since=instant(since),
+            note=note,
+        )
 
 
 def hurry(books: Books, line: Row[Any], at: int) -> int:

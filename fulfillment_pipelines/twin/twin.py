@@ -46,18 +46,18 @@ class Twin:
     def __init__(
         self,
         home: Path,
+        addresses: Mapping[str, str],
+        *,
         distributor: Distributor,
         desk: TokenDesk,
         postgres: PostgresServer,
-        addresses: Mapping[str, str],
-        resources: ExitStack,
     ) -> None:
         self.home = home
         self.addresses = addresses
         self._distributor = distributor
         self._desk = desk
         self._postgres = postgres
-        self._resources = resources
+        self._resources = ExitStack()
 
     @classmethod
     def start(
@@ -106,7 +106,7 @@ class Twin:
         client_secret, portal_key, west_key, token = (secrets.token_urlsafe(_KEY_BYTES) for _ in range(4))
         desk = TokenDesk(ClientCredentials(_CLIENT_ID, client_secret))
         addresses: dict[str, str] = {}
-        twin = cls(home, distributor, desk, postgres, addresses, ExitStack())
+        twin = cls(home, addresses, distributor=distributor, desk=desk, postgres=postgres)
         apps = {
             "erp": erp_application(distributor, desk),
             "portal": portal_application(distributor, portal_key),
@@ -208,7 +208,8 @@ class Twin:
             connection.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
             if not allowed:
                 connection.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and application_name <> %s",
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where datname = %s and application_name <> %s",
                     (database, "twin"),
                 )
 

@@ -14,13 +14,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fulfillment_pipelines.errors import BadDataError
-from fulfillment_pipelines.twin import reactions
 from fulfillment_pipelines.twin import system_tables as tables
 from fulfillment_pipelines.twin.catalogue import Node
 from fulfillment_pipelines.twin.http_answers import application, parsed_body, require_key
 from fulfillment_pipelines.twin.message_fields import WholeNumber
+from fulfillment_pipelines.twin.message_objects import UnknownObjectError, require
 from fulfillment_pipelines.twin.office import Office
 from fulfillment_pipelines.twin.pages import Feed, number, slice_of
+from fulfillment_pipelines.twin.site_reactions import ReleaseMessage, receive_release, resolve_hold
 from fulfillment_pipelines.twin.timing import iso, parsed
 
 
@@ -141,11 +142,11 @@ class _WestApi:
     def take_in(self, request: Request, content: bytes) -> None:
         body = parsed_body(content, _Release)
         path = request.path_params
-        message = reactions.ReleaseMessage(
+        message = ReleaseMessage(
             path["release"], path["order"], path["line"], body.sku, body.unit, body.qty, _moment(body.sent_at)
         )
         with self._office.books() as books:
-            reactions.receive_release(books, Node.WEST, message, self._office.now)
+            receive_release(books, Node.WEST, message, self._office.now)
 
     def end_hold(self, request: Request, content: bytes) -> None:
         body = parsed_body(content, _HoldEnd)
@@ -153,11 +154,9 @@ class _WestApi:
         ended_already = not found["active"] and body.expected_active
         if ended_already and found["ended_at"] == iso(_moment(body.ended_at)):
             return  # the same request again
-        reactions.require("hold", body.expected_active, found["active"])
+        require("hold", body.expected_active, found["active"])
         with self._office.books() as books:
-            reactions.resolve_hold(
-                books, Node.WEST, request.path_params["hold"], _moment(body.ended_at), self._office.now
-            )
+            resolve_hold(books, Node.WEST, request.path_params["hold"], _moment(body.ended_at), self._office.now)
 
     def _record(self, feed: Feed, request: Request) -> dict[str, Any]:
         keys = {name: value for name, value in request.path_params.items() if name in feed.fields}
@@ -168,7 +167,7 @@ class _WestApi:
                 .one_or_none()
             )
         if row is None:
-            raise reactions.UnknownObjectError(f"There is nothing at {request.url.path}.")
+            raise UnknownObjectError(f"There is nothing at {request.url.path}.")
         return feed.record(row)
 
 

@@ -57,7 +57,11 @@ def leaves(family: type[BaseException]) -> Iterator[type[BaseException]]:
 
 
 HTTPX_ERRORS = sorted(
-    {kind for root in (httpx.RequestError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict) for kind in leaves(root)},
+    {
+        kind
+        for root in (httpx.RequestError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict)
+        for kind in leaves(root)
+    },
     key=lambda kind: kind.__name__,
 )
 SQLALCHEMY_ERRORS = sorted(
@@ -90,6 +94,7 @@ def test_no_httpx_error_leaves_the_transport(
     declare: Any,
     referring: Any,
     clock: Any,
+    *,
     correction: Callable[..., Correction],
     monkeypatch: pytest.MonkeyPatch,
     kind: type[BaseException],
@@ -108,6 +113,7 @@ def test_no_sqlalchemy_error_leaves_the_transport(
     declare: Any,
     referring: Any,
     clock: Any,
+    *,
     correction: Callable[..., Correction],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -124,12 +130,21 @@ def test_no_sqlalchemy_error_leaves_the_transport(
 @pytest.mark.parametrize("kind", OS_ERRORS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize(
     ("verb", "broken"),
-    [("pull", "glob"), ("pull", "cat_file"), ("check", "isdir"), ("apply", "exists"), ("apply", "open"), ("apply", "mv"), ("read_back", "exists")],
+    [
+        ("pull", "glob"),
+        ("pull", "cat_file"),
+        ("check", "isdir"),
+        ("apply", "exists"),
+        ("apply", "open"),
+        ("apply", "mv"),
+        ("read_back", "exists"),
+    ],
 )
 def test_no_operating_system_error_leaves_the_transport(
     declare: Any,
     referring: Any,
     clock: Any,
+    *,
     correction: Callable[..., Correction],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -160,7 +160,9 @@ def test_token_endpoint_that_answers_nonsense_is_bad_data(make: Make, server: An
 
 
 def test_credentials_that_are_refused_for_good_are_a_configuration_error(make: Make, server: Any) -> None:
-    server.script = lambda request: server.answer(200, {"access_token": "t"}) if request.path == "/token" else server.answer(401)
+    server.script = lambda request: (
+        server.answer(200, {"access_token": "t"}) if request.path == "/token" else server.answer(401)
+    )
     with pytest.raises(ConfigurationError, match="refused with our credentials"):
         pull(make(auth=OAUTH))
     assert server.paths() == ["POST /token", "GET /lines", "POST /token", "GET /lines"]
@@ -338,7 +340,13 @@ def test_silent_system_is_asked_again_and_then_down(make: Make, server: Any) -> 
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, RejectedError), (404, RejectedError), (403, ConfigurationError), (302, ConfigurationError), (500, SystemDownError)],
+    [
+        (400, RejectedError),
+        (404, RejectedError),
+        (403, ConfigurationError),
+        (302, ConfigurationError),
+        (500, SystemDownError),
+    ],
 )
 def test_refused_read_is_not_repeated(make: Make, server: Any, status: int, error: type[FulfillmentError]) -> None:
     server.script = lambda _: server.answer(status)
@@ -402,6 +410,7 @@ def test_receipt_says_what_the_system_answered(
     server: Any,
     clock: Any,
     correction: Callable[..., Correction],
+    *,
     status: int,
     headers: dict[str, str],
     observed: Observed,
@@ -442,13 +451,15 @@ def test_path_cannot_be_climbed_out_of(make: Make, server: Any, correction: Call
     ],
 )
 def test_read_back_tells_what_the_system_shows(
-    make: Make, server: Any, correction: Callable[..., Correction], status: int, body: Any, observed: Observed
+    make: Make, server: Any, correction: Callable[..., Correction], *, status: int, body: Any, observed: Observed
 ) -> None:
     server.script = lambda _: server.answer(status, body)
     assert make().sink().read_back(correction()) is observed
 
 
-def test_address_that_is_none_is_a_configuration_error(make: Make, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_that_is_none_is_a_configuration_error(
+    make: Make, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(type(server), "url", "ftp://somewhere.example")
     with pytest.raises(ConfigurationError, match="address") as raised:
         pull(make())

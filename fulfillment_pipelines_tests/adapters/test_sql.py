@@ -210,7 +210,7 @@ def test_connection_lost_after_the_first_batch_leaves_the_snapshot_incomplete(
 
 def test_reading_cannot_write(postgres: Engine, make_on: Make) -> None:
     system = make_on(url(postgres))
-    with pytest.raises(ConfigurationError, match="read-only"), system._database.reading() as connection:
+    with pytest.raises(BadDataError, match="read-only"), system._database.reading() as connection:
         connection.execute(text("delete from typed"))
 
 
@@ -308,9 +308,7 @@ def test_row_that_the_interface_table_refuses_is_rejected(
         make_on(url(postgres)).sink().apply(correction(line="1", qty="13"))
 
 
-def test_row_that_must_be_absent_and_is_there_refuses_the_correction(
-    postgres: Engine, make_on: Make, correction: Callable[..., Correction]
-) -> None:
+def test_row_that_must_be_absent_and_is_there_refuses_the_correction(postgres: Engine, make_on: Make) -> None:
     run(postgres, "insert into typed (line_no, qty) values (1, 5)")
     adding = Correction("COR-1", "site", "qty.add", {"line_id": "1"}, {}, "key-1")
     with pytest.raises(PreconditionError, match="no row in typed"):

@@ -83,7 +83,8 @@ def next_request(entity: HttpEntity, request: PageRequest, answer: PageAnswer) -
             return None
         case CursorPaging() as paging:
             cursor = field_at(answer.body, paging.next_field)
-            return None if cursor in (None, "", False) else request.with_parameter(paging.parameter, str(cursor))
+            ends = cursor is None or cursor is False or cursor == ""  # zero is a cursor
+            return None if ends else request.with_parameter(paging.parameter, str(cursor))
         case OffsetPaging() as paging:
             if _ends(answer, paging.size):
                 return None

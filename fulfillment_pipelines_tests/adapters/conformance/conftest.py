@@ -71,11 +71,7 @@ class Rig:
 
     def rows(self, pages: Sequence[Page]) -> list[dict[str, str]]:
         """Return what came, values as text."""
-        return [
-            {name: str(value) for name, value in row.items()}
-            for page in pages
-            for row in _decoded(page)
-        ]
+        return [{name: str(value) for name, value in row.items()} for page in pages for row in _decoded(page)]
 
     def stop(self) -> None:
         """Take the rig down."""

@@ -175,7 +175,7 @@ def test_entity_that_is_not_declared_is_a_configuration_error(rig: Any) -> None:
 @every
 def test_message_that_is_not_declared_is_a_configuration_error(rig: Any, correction: MakeCorrection) -> None:
     unknown = Correction(**{**_fields(correction()), "message": "qty.burn"})
-    with pytest.raises(ConfigurationError, match="takes no message 'qty.burn'"):
+    with pytest.raises(ConfigurationError, match=r"takes no message 'qty\.burn'"):
         rig.system.sink().apply(unknown)
 
 

@@ -16,7 +16,9 @@ NEW_YORK = BusinessCalendar("new_york", zone="America/New_York", holidays=frozen
 NIGHT = BusinessCalendar("night", "Europe/Berlin", frozenset(range(7)), opens_at=time(1), closes_at=time(0))
 CALENDARS = st.sampled_from([OFFICE, NEW_YORK, NIGHT])
 # Both clock changes of 2026 lie in the range; whole seconds keep float sums exact.
-INSTANTS = st.integers(0, 400 * 86_400).map(lambda seconds: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds))
+INSTANTS = st.integers(0, 400 * 86_400).map(
+    lambda seconds: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
 SECONDS = st.integers(0, 20 * 86_400)
 
 

@@ -5,7 +5,7 @@
 -- scope: order
 -- severity: S2
 -- owner: Pricing
--- feeds: channel.order_lines, finance.charges
+-- feeds: channel.orders, channel.order_lines, finance.charges
 -- tolerance: fin_04_tolerance_amount
 -- class: J
 -- source: domain book 2.7, for systems that charge whole orders
@@ -15,7 +15,6 @@ order_amounts as (
     select
         order_id,
         sum((ordered_qty - cancelled_qty) * unit_price + coalesce(freight_amount, 0)) as ordered_amount,
-        max(currency) as currency,
         max(snapshot_id) as snapshot_id
     from canon_order_lines
     where role = 'channel'
@@ -34,25 +33,36 @@ charges as (
 ),
 
 received as (
-    select order_id, ordered_at
+    select order_id, ordered_at, currency
     from canon_orders
     where role = 'channel'
 ),
 
-variances as (
+amounts as (
     select
-        order_amounts.order_id,
-        cast(order_amounts.ordered_amount as decimal(18, 2)) as ordered_amount,
+        coalesce(order_amounts.order_id, charges.order_id) as order_id,
+        cast(coalesce(order_amounts.ordered_amount, 0) as decimal(18, 2)) as ordered_amount,
         cast(coalesce(charges.charged_amount, 0) as decimal(18, 2)) as charged_amount,
         coalesce(charges.charge_count, 0) as charge_count,
-        order_amounts.currency,
-        received.ordered_at,
         order_amounts.snapshot_id as order_snapshot_id,
         charges.snapshot_id as charge_snapshot_id
     from order_amounts
-    left join charges on order_amounts.order_id = charges.order_id
-    left join received on order_amounts.order_id = received.order_id
-    where abs(order_amounts.ordered_amount - coalesce(charges.charged_amount, 0)) > $fin_04_tolerance_amount
+    full outer join charges on order_amounts.order_id = charges.order_id
+),
+
+variances as (
+    select
+        amounts.order_id,
+        amounts.ordered_amount,
+        amounts.charged_amount,
+        amounts.charge_count,
+        coalesce(received.currency, 'XXX') as currency,
+        received.ordered_at,
+        amounts.order_snapshot_id,
+        amounts.charge_snapshot_id
+    from amounts
+    left join received on amounts.order_id = received.order_id
+    where abs(amounts.ordered_amount - amounts.charged_amount) > $fin_04_tolerance_amount
 )
 
 select
