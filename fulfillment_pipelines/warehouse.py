@@ -7,7 +7,9 @@ belongs to the stages that write them, not here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -26,6 +28,7 @@ Result = TypeVar("Result")
 STAGE: Final = "memory.main"
 """Schema of working tables: private to the process, visible to all cursors of its connection."""
 
+_SCRATCH: Final = "scratch:"
 _EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 _CONFLICT_MARKS: Final = ("conflict", "database is locked", "could not serialize", "failed to commit")
 
@@ -68,6 +71,8 @@ class Warehouse:
         self.location = location
         self._read_only = read_only
         self._connection: Connection | None = None
+        self._idle: list[Connection] = []
+        self._guard = threading.Lock()
         self._lock = FileLock(location.lock_path)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
@@ -94,15 +99,23 @@ class Warehouse:
             ) from error
 
     def cursor(self) -> Connection:
-        """Return a cursor whose unqualified names are the lake's, then the stage's; close it when done.
-
-        Raises:
-            RetryableError: The lake is read-only and has not been written yet.
-        """
-        cursor = self._open().cursor()
+        """Return a cursor whose unqualified names are the lake's, then the stage's; the caller closes it."""
+        with self._guard:
+            cursor = self._open().cursor()
         cursor.execute("set timezone = 'UTC'")
         cursor.execute("set search_path = 'lake.main,memory.main'")
         return cursor
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a cursor for reading and for the stage; what a caller leaves in its temp schema may be replaced."""
+        cursor = self._borrow()
+        try:
+            yield cursor
+        except BaseException:
+            cursor.close()
+            raise
+        self._idle.append(cursor)
 
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the rows of one select as an Arrow table.
@@ -110,29 +123,22 @@ class Warehouse:
         Raises:
             BadDataError: The statement cannot be run; the message says why.
         """
-        cursor = self.cursor()
         try:
-            return cursor.execute(statement, dict(parameters or {})).to_arrow_table()
+            with self.reading() as cursor:
+                return cursor.execute(statement, dict(parameters or {})).to_arrow_table()
         except duckdb.Error as error:
             raise BadDataError(
                 "The query could not be run.",
                 found=str(error).splitlines()[0],
                 remedy='`fulfillment query "show tables"` lists what can be asked',
             ) from error
-        finally:
-            cursor.close()
-
-    def has_table(self, name: str) -> bool:
-        """Return whether the lake has a table or view of that name."""
-        cursor = self.cursor()
-        try:
-            return lake_has(cursor, name)
-        finally:
-            cursor.close()
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
         if self._connection is not None:
+            for cursor in self._idle:
+                cursor.close()
+            self._idle.clear()
             self._connection.close()
             self._connection = None
 
@@ -143,18 +149,22 @@ class Warehouse:
         raise AssertionError("stamina re-raises after the last attempt")  # pragma: no cover
 
     def _transact(self, work: Callable[[Connection], Result]) -> Result:
-        cursor = self.cursor()
-        try:
+        with self.reading() as cursor:
             cursor.execute("begin transaction")
-            result = work(cursor)
-            cursor.execute("commit")
-        except BaseException:
-            _roll_back(cursor)
-            raise
-        else:
+            try:
+                result = work(cursor)
+                cursor.execute("commit")
+            except BaseException:
+                _roll_back(cursor)
+                raise
             return result
-        finally:
-            cursor.close()
+
+    def _borrow(self) -> Connection:
+        """A new cursor costs as much as a small query, so cursors are used again."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self.cursor()
 
     def _open(self) -> Connection:
         if self._connection is None:
@@ -172,6 +182,9 @@ class Warehouse:
             },
         )
         try:
+            if self.location.catalog == _SCRATCH:
+                connection.execute("attach ':memory:' as lake")
+                return connection
             import_extension("ducklake", con=connection)
             import_extension(_EXTENSIONS[self.location.catalog.partition(":")[0]], con=connection)
             self._attach(connection)
@@ -223,9 +236,35 @@ def _roll_back(cursor: Connection) -> None:
         return
 
 
+def scratch() -> Warehouse:
+    """Return a lake that lives and ends with its connection: where SQL is tried on a few rows of its own."""
+    return Warehouse(LakeLocation(catalog=_SCRATCH, data_path="", lock_path=Path("scratch.lock")))
+
+
+def query_rows(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+    """Return the rows of one select as an Arrow table.
+
+    Raises:
+        BadDataError: The statement cannot be run; the message says why.
+    """
+    try:
+        return connection.execute(statement, dict(parameters or {})).to_arrow_table()
+    except duckdb.Error as error:
+        raise BadDataError(
+            "The query could not be run.",
+            found=str(error).splitlines()[0],
+            remedy='`fulfillment query "show tables"` lists what can be asked',
+        ) from error
+
+
 def create_view(connection: Connection, name: str, query: str) -> None:
     """Make or replace a view of this process; it hides a table of the lake that has the same name."""
     connection.execute("create or replace temp view " + name + " as " + query)
+
+
+def create_table(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """Make or replace a table of the stage with the rows of a query."""
+    connection.execute("create or replace table " + name + " as " + query, dict(parameters or {}))
 
 
 def ensure_table(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -246,12 +285,10 @@ def replace_rows(connection: Connection, name: str, query: str, parameters: Mapp
     insert_rows(connection, name, query, parameters)
 
 
-def lake_has(connection: Connection, table: str) -> bool:
-    """Return whether the lake has a table or view of that name, as the connection's transaction sees it."""
-    found = connection.execute(
-        "select 1 from information_schema.tables where table_catalog = 'lake' and table_name = $table", {"table": table}
-    )
-    return found.fetchone() is not None
+def lake_tables(connection: Connection) -> frozenset[str]:
+    """Return the names of the lake's tables, as the connection's transaction sees them."""
+    found = connection.execute("select table_name from duckdb_tables() where database_name = 'lake'")
+    return frozenset(row[0] for row in found.fetchall())
 
 
 def scalar(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What tests of several parts share: database servers, ledgers, findings. One part's own fixtures stay in its folder."""
+"""What tests of several parts share: database servers, ledgers, findings. The rest stays in its own folder."""
 
 from __future__ import annotations
 

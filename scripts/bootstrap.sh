@@ -58,9 +58,11 @@ install_uv() {
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$venv/uv.lock"
 }
 
-# uv reads neither pip's index nor pip's certificate from pip's settings, and a network may only allow those.
+# A network may allow only the index and the certificates that pip is set to, or those of the machine's own store;
+# uv looks at neither unless it is told.
 use_settings_of_pip() {
     local index certificate
+    export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
     index=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url 2>/dev/null || true)}
     certificate=${PIP_CERT:-$("$python" -m pip config get global.cert 2>/dev/null || true)}
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
@@ -74,6 +76,7 @@ install_with_uv() {
         "$venv/bin/uv" pip install --quiet --python "$python" --no-deps --no-build-isolation --editable .
 }
 
+# --no-deps because the lock is whole, and pip refuses an extra that it meets on its way ("name[extra]") as unpinned.
 install_with_pip() {
     "$python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock" &&
         "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -7,12 +7,15 @@ not at all, and admitting it again changes nothing. Comparing systems belongs to
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
+from fulfillment_pipelines.canonical.expectations import ExpectationOutcome, record_outcomes
 from fulfillment_pipelines.canonical.row_checks import (
     check_counts,
     checking_select,
@@ -28,7 +31,7 @@ from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.snapshots.merging import MergeCounts, MergeTarget, merge
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, Warehouse, create_view, ensure_table, scalar
+from fulfillment_pipelines.warehouse import Connection, Warehouse, create_table, create_view, ensure_table, scalar
 
 _QUARANTINE: Final = """
     create or replace temp table quarantined_rows as
@@ -48,6 +51,11 @@ _QUARANTINE: Final = """
     select landed_row_no, failed_checks, record from unreadable_rows
 """
 
+_LAST_WHOLE: Final = "select system, entity, max(as_of) from ops_snapshots where is_whole group by system, entity"
+_QUARANTINED_FEEDS: Final = "select distinct system, entity from ops_open_quarantine"
+_NOTE_KEYS: Final = "create or replace temp table noted_keys as from ops_changed_keys limit 0"
+_SEE_STAGED: Final = "create or replace view memory.main.checked_rows as from memory.main.checked"
+_UNSTAGE: Final = "drop table if exists memory.main.checked"
 _RELEASE: Final = """
     delete from ops_open_quarantine
     where system = $system and entity = $entity
@@ -105,6 +113,7 @@ class Admission:
     Attributes:
         quarantined_rows: Rows that broke the contract, unreadable lines included.
         failures: How many rows fail each check that any row fails, by check.
+        outcomes: What Great Expectations said of the rows; empty where it was not asked.
     """
 
     system: str
@@ -114,6 +123,26 @@ class Admission:
     merged: MergeCounts
     quarantined_rows: int
     failures: dict[str, int]
+    outcomes: tuple[ExpectationOutcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StagedSnapshot:
+    """A snapshot whose rows were read and checked, and wait in a stage table of this process.
+
+    Attributes:
+        outcomes: What the expectations say of it; empty where they were not asked.
+    """
+
+    feed: CanonicalFeed
+    landed: LandedSnapshot
+    decoded: DecodedSnapshot
+    outcomes: tuple[ExpectationOutcome, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """The stage table; a batch holds at most one snapshot of a feed."""
+        return f"checked_{self.feed.system}__{self.feed.entity}"
 
 
 class Admitter:
@@ -132,24 +161,28 @@ class Admitter:
         parameters = {"system": manifest.system, "entity": manifest.entity, "id": manifest.snapshot_id}
         return bool(self._warehouse.query(_KNOWN, parameters).column(0)[0].as_py())
 
-    def stage(self, feed: CanonicalFeed, landed: LandedSnapshot) -> DecodedSnapshot:
-        """Read, type and check the rows of a snapshot into the stage table `checked_rows`.
+    def stage(self, feed: CanonicalFeed, landed: LandedSnapshot) -> StagedSnapshot:
+        """Read, type and check the rows of a snapshot into a stage table of its own, also seen as `checked_rows`.
 
         A page that cannot be read at all becomes one unreadable line, so that it is quarantined like a row.
         """
-        cursor = self._warehouse.cursor()
-        try:
+        with self._warehouse.reading() as cursor:
             decoded = _decoded(cursor, landed, feed.layout)
             cursor.register("landed", decoded.records)
             _map(cursor, feed)
-            cursor.execute("create or replace table memory.main.checked_rows as " + checking_select(feed.contract))
-        finally:
-            cursor.close()
-        return decoded
+            staged = StagedSnapshot(feed, landed, decoded)
+            create_table(cursor, "memory.main." + staged.table, checking_select(feed.contract))
+            cursor.execute(retarget(_SEE_STAGED, {"checked": staged.table}))
+        return staged
 
-    def merge(self, feed: CanonicalFeed, landed: LandedSnapshot, decoded: DecodedSnapshot) -> Admission:
-        """Bring the staged rows into the lake in one transaction."""
-        return self._warehouse.write(lambda transaction: _merge(transaction, feed, landed, decoded))
+    def merge(self, staged: Sequence[StagedSnapshot]) -> list[Admission]:
+        """Bring staged snapshots into the lake in one transaction, in the order given."""
+        admissions = self._warehouse.write(lambda transaction: _merge_all(transaction, staged))
+        with self._warehouse.reading() as cursor:
+            cursor.execute("drop view if exists memory.main.checked_rows")
+            for snapshot in staged:
+                cursor.execute(retarget(_UNSTAGE, {"checked": snapshot.table}))
+        return admissions
 
 
 def _decoded(cursor: Connection, landed: LandedSnapshot, layout: PageLayout) -> DecodedSnapshot:
@@ -183,11 +216,36 @@ def _map(cursor: Connection, feed: CanonicalFeed) -> None:
         )
 
 
-def _merge(transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot, decoded: DecodedSnapshot) -> Admission:
+def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> list[Admission]:
+    """Ask once for what every merge needs to know: a look at the lake costs as much as a small merge."""
+    whole = {(system, entity): as_of for system, entity, as_of in transaction.execute(_LAST_WHOLE).fetchall()}
+    quarantined = set(transaction.execute(_QUARANTINED_FEEDS).fetchall())
+    transaction.execute(_NOTE_KEYS)
+    admissions = [
+        _merge(
+            transaction,
+            one,
+            last_whole_as_of=whole.get((one.feed.system, one.feed.entity)),
+            has_quarantine=(one.feed.system, one.feed.entity) in quarantined,
+        )
+        for one in staged
+    ]
+    transaction.execute("insert into ops_changed_keys from noted_keys")
+    return admissions
+
+
+def _merge(
+    transaction: Connection, staged: StagedSnapshot, *, last_whole_as_of: datetime | None, has_quarantine: bool
+) -> Admission:
+    feed, landed, decoded = staged.feed, staged.landed, staged.decoded
     manifest = landed.manifest
+    create_view(transaction, "checked_rows", retarget("from memory.main.checked", {"checked": staged.table}))
     transaction.execute("create or replace temp table good_rows as " + good_select(feed.contract))
     ensure_table(transaction, feed.table, empty_select(feed.contract))
-    quarantined, keys_are_known = _quarantine(transaction, feed, landed, decoded)
+    if has_quarantine:
+        names = {"system": feed.system, "entity": feed.entity, "is_whole": manifest.whole}
+        transaction.execute(_RELEASE, names)
+    quarantined, keys_are_known = _quarantine(transaction, staged)
     counts = merge(
         transaction,
         MergeTarget(
@@ -200,6 +258,7 @@ def _merge(transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot,
         snapshot_id=manifest.snapshot_id,
         as_of=manifest.as_of,
         may_delete=manifest.whole and keys_are_known,
+        last_whole_as_of=last_whole_as_of,
     )
     repeats = scalar(transaction, "select count(*) from checked_rows where failed_mask = 0 and is_repeat")
     admission = Admission(
@@ -210,29 +269,33 @@ def _merge(transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot,
         merged=MergeCounts(**{**asdict(counts), "superseded_rows": counts.superseded_rows + repeats}),
         quarantined_rows=quarantined,
         failures=check_counts(transaction, feed.contract),
+        outcomes=staged.outcomes,
     )
     mapped_rows = scalar(transaction, "select count(*) from checked_rows") + len(decoded.unreadable)
     _record(transaction, feed, landed, admission, mapped_rows)
     return admission
 
 
-def _quarantine(
-    transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot, decoded: DecodedSnapshot
-) -> tuple[int, bool]:
+def _quarantine(transaction: Connection, staged: StagedSnapshot) -> tuple[int, bool]:
     """Put what fails into quarantine; return how many rows, and whether all their keys are known."""
-    manifest = landed.manifest
+    feed, manifest, decoded = staged.feed, staged.landed.manifest, staged.decoded
+    failing = scalar(transaction, "select count(*) from checked_rows where failed_mask <> 0")
+    if not failing and not decoded.unreadable:
+        return 0, True
     transaction.register("landed", decoded.records)
     transaction.register("unreadable_rows", _unreadable_rows(decoded))
     create_view(transaction, "failing", failing_select(feed.contract))
     transaction.execute(_QUARANTINE, {"check_ids": [check.check_id for check in checks_of(feed.contract)]})
-    feed_names = {"system": feed.system, "entity": feed.entity}
-    transaction.execute(_RELEASE, {**feed_names, "is_whole": manifest.whole})
-    row = {**feed_names, "snapshot_id": manifest.snapshot_id, "as_of": manifest.as_of}
+    row = {
+        "system": feed.system,
+        "entity": feed.entity,
+        "snapshot_id": manifest.snapshot_id,
+        "as_of": manifest.as_of,
+    }
     for table in ("ops_quarantine", "ops_open_quarantine"):
         transaction.execute(retarget(_RECORD_QUARANTINE, {"quarantine_target": table}), row)
-    quarantined = scalar(transaction, "select count(*) from quarantined_rows")
     without_key = scalar(transaction, "select count(*) from quarantined_rows where source_key is null")
-    return quarantined, without_key == 0
+    return failing + len(decoded.unreadable), without_key == 0
 
 
 def _unreadable_rows(decoded: DecodedSnapshot) -> pa.Table:
@@ -250,6 +313,13 @@ def _record(
     transaction: Connection, feed: CanonicalFeed, landed: LandedSnapshot, admission: Admission, mapped_rows: int
 ) -> None:
     manifest = landed.manifest
+    record_outcomes(
+        transaction,
+        admission.outcomes,
+        snapshot_id=manifest.snapshot_id,
+        system=manifest.system,
+        entity=manifest.entity,
+    )
     transaction.execute(
         _RECORD_SNAPSHOT,
         {

@@ -20,10 +20,6 @@ from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import Connection, create_view, ensure_table, insert_rows, replace_rows
 
 _PREFIX: Final = "canon_"
-_EXISTING: Final = """
-    select table_name from information_schema.tables
-    where table_catalog = 'lake' and starts_with(table_name, 'snap_')
-"""
 _CHANGED: Final = """
     create or replace temp table changed_rows as
     select distinct system, contract, source_key from ops_changed_keys
@@ -61,16 +57,27 @@ class CanonicalModels:
                 remedy="add the file, or remove the contract",
             )
 
-    def build(self, transaction: Connection, *, changed_only: bool) -> None:
-        """Bring every canonical table up to date with its feeds."""
-        existing = {row[0] for row in transaction.execute(_EXISTING).fetchall()}
+    def build(self, transaction: Connection, existing: frozenset[str], *, changed_only: bool) -> None:
+        """Bring every canonical table up to date with its feeds.
+
+        Args:
+            transaction: The lake's cursor within the caller's transaction.
+            existing: The lake's tables; a feed that was never admitted has none.
+            changed_only: Only for the keys of `ops_changed_keys`.
+        """
         if changed_only:
             transaction.execute(_CHANGED)
         for name, model in self._models.items():
             self._build_one(transaction, CONTRACTS[name], model, existing, changed_only=changed_only)
 
     def _build_one(
-        self, transaction: Connection, contract: Contract, model: SqlModel, existing: set[str], *, changed_only: bool
+        self,
+        transaction: Connection,
+        contract: Contract,
+        model: SqlModel,
+        existing: frozenset[str],
+        *,
+        changed_only: bool,
     ) -> None:
         view = _feed_union(contract, [feed for feed in self._feeds if _table(feed) in existing], changed_only)
         create_view(transaction, "feed_" + contract.name, view.sql(dialect="duckdb"))

@@ -78,14 +78,11 @@ class ReferenceData:
 
     def load(self, warehouse: Warehouse, now: datetime) -> None:
         """Put the reference tables into the stage schema of this process."""
-        cursor = warehouse.cursor()
-        try:
+        with warehouse.reading() as cursor:
             _replace(cursor, "ref_units", _columns(UnitConversion, self.units))
             _replace(cursor, "ref_feeds", _columns(FeedReference, self.feeds))
             _replace(cursor, "ref_nodes", _node_columns(self.nodes))
             _replace(cursor, "ref_business_days", _columns(CalendarDay, self._business_days(now.date())))
-        finally:
-            cursor.close()
 
     def _business_days(self, today: date) -> list[CalendarDay]:
         first, last = today - _CALENDAR_REACH, today + _CALENDAR_REACH

@@ -48,7 +48,14 @@ class ReportedClock:
     def __init__(self, latest_as_of: Callable[[], datetime | None], otherwise: Clock) -> None:
         self._latest_as_of = latest_as_of
         self._otherwise = otherwise
+        self._known: datetime | None = None
 
     def now(self) -> datetime:
-        """Return the latest reported moment."""
-        return self._latest_as_of() or self._otherwise.now()
+        """Return the latest moment that was known when the clock was last refreshed."""
+        if self._known is None:
+            self._known = self._latest_as_of()
+        return self._known or self._otherwise.now()
+
+    def refresh(self) -> None:
+        """Ask again at the next look: something has been reported."""
+        self._known = None

@@ -15,7 +15,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateTable
 
 from fulfillment_pipelines.ledger.border import READING, open_engine, translated
-from fulfillment_pipelines.ledger.migrations.upgrade import upgrade_to_head
 from fulfillment_pipelines.ledger.tables import staged_key
 
 # PostgreSQL's advisory locks are numbers; one for each thing that only one transaction may do at a time.
@@ -106,6 +105,9 @@ class Ledger:
             ConfigurationError: The database cannot be opened.
             RetryableError: It is busy or does not answer.
         """
+        # Alembic takes a third of a second to import, and only this step needs it.
+        from fulfillment_pipelines.ledger.migrations.upgrade import upgrade_to_head  # noqa: PLC0415 - see above
+
         if self._url is not None and self._url.database:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         with self.unit_of_work() as work:

@@ -16,9 +16,11 @@ def create_operations_tables(folder: Path, transaction: Connection) -> None:
 
 
 def latest_as_of(warehouse: Warehouse) -> datetime | None:
-    """Return the latest moment any system has spoken of; None before the first snapshot."""
-    if not warehouse.has_table("ops_snapshots"):
-        return None
+    """Return the latest moment any system has spoken of; None before the first snapshot.
+
+    Raises:
+        BadDataError: The lake has not been prepared.
+    """
     found: datetime | None = warehouse.query("select max(as_of) as as_of from ops_snapshots").column(0)[0].as_py()
     return found
 

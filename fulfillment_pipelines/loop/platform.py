@@ -71,6 +71,11 @@ class Platform:
         """Return the declared name of the system that plays a role at a node."""
         return self.registry.system_for(Role(role), node)
 
+    def refresh_clock(self) -> None:
+        """Let the clock notice what the systems have reported since."""
+        if isinstance(self.clock, ReportedClock):
+            self.clock.refresh()
+
     def prepare(self) -> None:
         """Create what is missing in the lake and the ledger; safe to call always."""
         self.ledger.migrate()

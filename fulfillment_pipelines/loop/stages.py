@@ -6,10 +6,11 @@ admitted by the next run, what changed stays noted until it is reconciled, what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed
+from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed, StagedSnapshot
+from fulfillment_pipelines.canonical.expectations import LandedCounts, Validator
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
 from fulfillment_pipelines.corrections.dispatch import DispatchResult
 from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
@@ -23,6 +24,8 @@ from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.reconcile.runner import Reconciliation
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.snapshots.pulling import PullAttempt, PullRequest, pull_all, record_attempts
+
+_BATCH_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +67,62 @@ def pull(
     return attempts
 
 
-def admit(platform: Platform, *, done: Callable[[Admission], None] = lambda _: None) -> list[Admission]:
-    """Admit every landed snapshot that the lake does not have, the oldest of each feed first."""
-    known = admitted_snapshots(platform.warehouse)
+def admit(
+    platform: Platform, *, validator: Validator | None = None, done: Callable[[Admission], None] = lambda _: None
+) -> list[Admission]:
+    """Admit every landed snapshot that the lake does not have, the oldest of each feed first.
+
+    Snapshots are checked one by one and merged together, since a commit costs as much as a small feed. A batch
+    ends when it holds enough rows, or when the next snapshot is of a feed that it holds already.
+
+    Args:
+        platform: The platform.
+        validator: Lets Great Expectations judge each snapshot as well; None spares its import.
+        done: Told each admission when it is in the lake.
+    """
     platform.reference.load(platform.warehouse, platform.clock.now())
-    admissions = []
-    for feed in platform.feeds:
-        for landed in platform.landing.landed(feed.system, feed.entity):
-            if (feed.system, feed.entity, landed.manifest.snapshot_id) not in known:
-                admissions.append(admit_one(platform, feed, landed))
-                done(admissions[-1])
+    admissions: list[Admission] = []
+    batch: list[StagedSnapshot] = []
+
+    def merge_batch() -> None:
+        merged = platform.admitter.merge(batch)
+        for admission in merged:
+            done(admission)
+        admissions.extend(merged)
+        batch.clear()
+
+    for feed, landed in _pending(platform):
+        if any(staged.feed is feed for staged in batch):
+            merge_batch()
+        batch.append(_stage(platform, feed, landed, validator))
+        if sum(staged.decoded.landed_rows for staged in batch) >= _BATCH_ROWS:
+            merge_batch()
+    if batch:
+        merge_batch()
+    platform.refresh_clock()
     return admissions
 
 
-def admit_one(platform: Platform, feed: CanonicalFeed, landed: LandedSnapshot) -> Admission:
-    """Read, check and merge one landed snapshot."""
-    decoded = platform.admitter.stage(feed, landed)
-    return platform.admitter.merge(feed, landed, decoded)
+def _pending(platform: Platform) -> Iterator[tuple[CanonicalFeed, LandedSnapshot]]:
+    known = admitted_snapshots(platform.warehouse)
+    for feed in platform.feeds:
+        for landed in platform.landing.landed(feed.system, feed.entity):
+            if (feed.system, feed.entity, landed.manifest.snapshot_id) not in known:
+                yield feed, landed
+
+
+def _stage(
+    platform: Platform, feed: CanonicalFeed, landed: LandedSnapshot, validator: Validator | None
+) -> StagedSnapshot:
+    staged = platform.admitter.stage(feed, landed)
+    if validator is None:
+        return staged
+    counts = LandedCounts(
+        landed_rows=staged.decoded.landed_rows,
+        unreadable_lines=len(staged.decoded.unreadable),
+        declared_rows=landed.manifest.declared_rows,
+    )
+    return replace(staged, outcomes=validator.validate(feed.contract, counts))
 
 
 def reconcile(platform: Platform, *, full: bool, progress: Callable[[str], None] = lambda _: None) -> Reconciliation:

@@ -13,7 +13,7 @@ from typing import Final
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
 from fulfillment_pipelines.reconcile.rules import ScopeKind
 from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection, create_view, lake_has
+from fulfillment_pipelines.warehouse import Connection, create_view
 
 _NOTE_ORDERS: Final = """
     insert into affected_orders
@@ -91,7 +91,7 @@ def narrow(transaction: Connection, scope: ScopeKind) -> None:
     keys = "customer_orders" if scope is ScopeKind.CUSTOMER else _KEY_TABLES[scope]
     column, rows = ("sku", _NARROWED_ITEMS) if scope is ScopeKind.STOCK else ("order_id", _NARROWED_ORDERS)
     tables = ["canon_" + contract.name for contract in CONTRACTS.values() if contract.has_column(column)]
-    if scope is ScopeKind.STOCK and lake_has(transaction, _STOCK_LEDGER):
+    if scope is ScopeKind.STOCK:
         tables.append(_STOCK_LEDGER)
     for table in tables:
         create_view(transaction, table, retarget(rows, {"target": table, "affected_keys": keys}))

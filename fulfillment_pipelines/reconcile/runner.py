@@ -28,7 +28,7 @@ from fulfillment_pipelines.warehouse import (
     create_view,
     ensure_table,
     insert_rows,
-    lake_has,
+    lake_tables,
     replace_rows,
     scalar,
 )
@@ -140,12 +140,13 @@ class Reconciler:
         return self._warehouse.write(lambda transaction: self._run(transaction, now, full=full, progress=progress))
 
     def _run(self, transaction: Connection, now: datetime, *, full: bool, progress: Progress) -> Reconciliation:
-        self._prepare(transaction)
-        full = full or self._is_first(transaction)
+        existing = lake_tables(transaction)
+        self._prepare(transaction, existing)
+        full = full or self._is_first(transaction, existing)
         progress("canonical tables")
         if not full:
             affected.begin(transaction)
-        self._canonical.build(transaction, changed_only=not full)
+        self._canonical.build(transaction, existing, changed_only=not full)
         if not full:
             affected.note(transaction)
         self._judge_feeds(transaction, now)
@@ -156,16 +157,16 @@ class Reconciler:
         transaction.execute("delete from ops_changed_keys")
         return self._summarise(transaction, now, is_full=full)
 
-    def _prepare(self, transaction: Connection) -> None:
+    def _prepare(self, transaction: Connection, existing: frozenset[str]) -> None:
         """Keep what the last run said of feeds and findings: how long a state lasts is counted from there."""
         for name, (kept, empty) in _PREVIOUS.items():
-            create_view(transaction, "earlier", kept if lake_has(transaction, name) else empty)
+            create_view(transaction, "earlier", kept if name in existing else empty)
             previous = "previous_" + name.removeprefix("rec_")
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
 
-    def _is_first(self, transaction: Connection) -> bool:
+    def _is_first(self, transaction: Connection, existing: frozenset[str]) -> bool:
         """The first run, or the first after a rule changed: what it would have said before is not known."""
-        if not lake_has(transaction, "rec_rules"):
+        if "rec_rules" not in existing:
             return True
         return bool(scalar(transaction, "select count(*) from (from ref_rules except from rec_rules)"))
 
@@ -244,13 +245,10 @@ class Reconciler:
 
     def _load_rules(self) -> None:
         """Put the rules' headers into the stage schema, for the models that join with them."""
-        cursor = self._warehouse.cursor()
-        try:
+        with self._warehouse.reading() as cursor:
             for name, table in _rule_tables(self.rules).items():
                 cursor.register("rule_headers", table)
                 cursor.execute("create or replace table memory.main." + name + " as from rule_headers")
-        finally:
-            cursor.close()
 
 
 def _rule_tables(rules: Sequence[Rule]) -> Mapping[str, pa.Table]:

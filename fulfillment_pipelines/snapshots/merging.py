@@ -1,6 +1,6 @@
 """Bring checked rows into a feed's table and find out which keys changed.
 
-Reads the stage table `good_rows`, made by `canonical`; writes `snap_*` and `ops_changed_keys`. Unchanged rows
+Reads the stage table `good_rows`, made by `canonical`; writes `snap_*` and `noted_keys`. Unchanged rows
 are not touched, so the keys written here are the keys that reconciliation must revisit. Everything runs in the
 caller's transaction.
 """
@@ -16,11 +16,6 @@ from sqlglot import exp
 
 from fulfillment_pipelines.sql_models import retarget
 from fulfillment_pipelines.warehouse import Connection
-
-_NEWER_WHOLE: Final = """
-    select count(*) from ops_snapshots
-    where system = $system and entity = $entity and is_whole and as_of > $as_of
-"""
 
 _PLAN: Final = """
     create or replace temp table merge_plan as
@@ -90,6 +85,7 @@ def merge(
     snapshot_id: str,
     as_of: datetime,
     may_delete: bool,
+    last_whole_as_of: datetime | None,
 ) -> MergeCounts:
     """Bring the rows of `good_rows` into the target.
 
@@ -99,10 +95,9 @@ def merge(
         snapshot_id: The snapshot they come from.
         as_of: The moment the snapshot speaks of; it never overwrites what a later snapshot said.
         may_delete: Whether rows that are absent from the snapshot no longer exist.
+        last_whole_as_of: The moment of the last whole snapshot of the feed; an older one changes nothing.
     """
-    feed = {"system": target.system, "entity": target.entity, "as_of": as_of}
-    late_row = transaction.execute(_NEWER_WHOLE, feed).fetchone()
-    is_late = bool(late_row and late_row[0])
+    is_late = last_whole_as_of is not None and last_whole_as_of > as_of
     transaction.execute(_on(target, _PLAN), {"is_late": is_late, "as_of": as_of})
     if may_delete and not is_late:
         transaction.execute(_on(target, _PLAN_DELETIONS))
@@ -136,7 +131,7 @@ def _changed_keys_insert(target: MergeTarget) -> str:
     both = exp.union(_keys_of(target.table, target), _keys_of("good_rows", target), distinct=True)
     parameters = (exp.Parameter(this=exp.var(name)).as_(name) for name in ("snapshot_id", "system", "contract"))
     rows = exp.select(*parameters, "keys.*").from_(both.subquery("keys"))
-    return exp.insert(rows, "ops_changed_keys").sql(dialect="duckdb")
+    return exp.insert(rows, "noted_keys").sql(dialect="duckdb")
 
 
 def _keys_of(table: str, target: MergeTarget) -> exp.Select:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.catalogue import BASE_UNIT, CURRENCY
-from fulfillment_pipelines.twin.order_flow import close_served_orders
+from fulfillment_pipelines.twin.order_flow import chunks, close_served_orders
 from fulfillment_pipelines.twin.plan import Kind, discard_due, due, schedule
 from fulfillment_pipelines.twin.stock_flow import PositionChange, change_erp_positions
 from fulfillment_pipelines.twin.system_tables import confirmations, invoice_lines, order_lines
@@ -50,13 +50,17 @@ def book_confirmations(books: Books, legs: Sequence[Row[Any]]) -> None:
             for leg in legs
         ],
     )
-    for leg in legs:
-        consume_allocation(books, leg, booked[leg.leg_id], leg.at)
+    latest = max(leg.at for leg in legs)
+    change_erp_positions(
+        books.erp, (PositionChange(leg.node, leg.sku, on_hand=-booked[leg.leg_id]) for leg in legs), latest
+    )
+    order_nos = sorted({leg.order_no for leg in legs})
+    settle_allocations(books, order_nos, latest)
     books.truth.execute(
         update(true_legs).where(true_legs.c.leg_id == bindparam("key")).values(confirmed_at=bindparam("moment")),
         [{"key": leg.leg_id, "moment": leg.at} for leg in legs],
     )
-    close_served_orders(books, sorted({leg.order_no for leg in legs}), max(leg.at for leg in legs))
+    close_served_orders(books, order_nos, latest)
     schedule(
         books.truth,
         Kind.INVOICE_LEG,
@@ -64,29 +68,43 @@ def book_confirmations(books: Books, legs: Sequence[Row[Any]]) -> None:
     )
 
 
-def consume_allocation(books: Books, leg: Row[Any], quantity: int, at: int) -> None:
-    """Take shipped units off the ERP's stock, and off the line's allocation as far as it reaches.
-
-    A negative quantity gives them back.
-    """
-    of_line = (order_lines.c.order_no == leg.order_no) & (order_lines.c.line_no == leg.line_no)
-    line = books.erp.execute(select(order_lines).where(of_line)).one()
-    confirmed = books.erp.execute(
-        select(confirmations.c.qty).where(
-            confirmations.c.order_no == leg.order_no, confirmations.c.line_no == leg.line_no
+def settle_allocations(books: Books, order_nos: Sequence[str], at: int) -> None:
+    """Let the ERP keep allocated what its lines of these orders have open after their confirmations."""
+    settled: list[Row[Any]] = []
+    for chunk in chunks(order_nos):
+        per_line = (
+            select(confirmations.c.order_no, confirmations.c.line_no, func.sum(confirmations.c.qty).label("qty"))
+            .where(confirmations.c.order_no.in_(chunk))
+            .group_by(confirmations.c.order_no, confirmations.c.line_no)
+            .subquery()
         )
-    ).scalars()
-    still_open = max(0, line.qty_ordered - line.qty_cancelled - sum(confirmed))
-    change = still_open - line.qty_allocated
-    books.erp.execute(update(order_lines).where(of_line).values(qty_allocated=still_open, updated_at=at))
-    change_erp_positions(books.erp, [PositionChange(leg.node, leg.sku, on_hand=-quantity, promised=change)], at)
+        of_line = (per_line.c.order_no == order_lines.c.order_no) & (per_line.c.line_no == order_lines.c.line_no)
+        settled += books.erp.execute(select(order_lines, per_line.c.qty.label("confirmed")).join(per_line, of_line))
+    left = {line.row_id: max(0, line.qty_ordered - line.qty_cancelled - line.confirmed) for line in settled}
+    still_open = {line.row_id: left[line.row_id] for line in settled if line.qty_allocated != left[line.row_id]}
+    if still_open:
+        books.erp.execute(
+            update(order_lines)
+            .where(order_lines.c.row_id == bindparam("key"))
+            .values(qty_allocated=bindparam("quantity"), updated_at=at),
+            [{"key": row_id, "quantity": quantity} for row_id, quantity in still_open.items()],
+        )
+    change_erp_positions(
+        books.erp,
+        (
+            PositionChange(line.site, line.sku, promised=still_open[line.row_id] - line.qty_allocated)
+            for line in settled
+            if line.row_id in still_open
+        ),
+        at,
+    )
 
 
 def invoice_legs(books: Books, until: int) -> None:
     """Let finance draft the invoices of confirmed legs: the quantity is the one the ERP booked."""
     legs = due(books.truth, Kind.INVOICE_LEG, until, true_legs, _LINE_OF_LEG, _ORDER_OF_LINE)
     fresh = [leg for leg in legs if leg.invoiced_at is None]
-    drafts = [draft for leg in fresh for draft in _drafts(books, leg)]
+    drafts = [draft for leg in fresh for draft in _drafts(leg)]
     if fresh:
         books.finance.execute(insert(invoice_lines), drafts)
         books.truth.execute(
@@ -123,15 +141,8 @@ def invoice_no(leg_id: int, *, second: bool = False) -> str:
     return f"INV-{leg_id:06d}B" if second else f"INV-{leg_id:06d}"
 
 
-def _drafts(books: Books, leg: Row[Any]) -> list[dict[str, Any]]:
-    booked = books.erp.execute(
-        select(confirmations.c.qty).where(
-            confirmations.c.shipment_no == leg.shipment_no,
-            confirmations.c.order_no == leg.order_no,
-            confirmations.c.line_no == leg.line_no,
-        )
-    ).scalar_one()
-    quantity = booked + leg.invoice_error_qty
+def _drafts(leg: Row[Any]) -> list[dict[str, Any]]:
+    quantity = leg.qty + leg.confirm_error_qty + leg.invoice_error_qty
     draft = {
         "invoice_no": invoice_no(leg.leg_id),
         "line_seq": 1,

@@ -29,7 +29,7 @@ from fulfillment_pipelines.twin.switches import SwitchBoard
 from fulfillment_pipelines.twin.timing import DAY_SECONDS, NORTH_CYCLE_SECONDS, instant, is_business_day, next_cycle
 
 _INBOX_SECONDS = 60
-_SHOWN_CYCLES = 4  # cycles of a long step whose files are written; older ones would be overwritten anyway
+_SHOWN_CYCLES = 4  # last cycles of a long step whose files are written; older files are not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,12 @@ class Distributor:
         """Return records as the system sends them, with its present defects in them."""
         return self._defects.spoil(system, entity, records)
 
-    def advance_to(self, until: int) -> None:
+    def advance_to(self, until: int, *, shown_cycles: int = _SHOWN_CYCLES) -> None:
         """Let time pass.
+
+        Args:
+            until: The moment to reach, in epoch seconds.
+            shown_cycles: How many of the last cycles of the legacy site drop their files.
 
         Raises:
             RejectedError: The moment lies in the past.
@@ -122,7 +126,7 @@ class Distributor:
                 found=instant(until).isoformat(),
             )
         with self._lock:
-            for stop in self._stops(until):
+            for stop in self._stops(until, shown_cycles):
                 self._step(stop)
 
     def inject(self, code: str, count: int) -> tuple[Label, ...]:
@@ -158,11 +162,11 @@ class Distributor:
                 labels=len(self.labels),
             )
 
-    def _stops(self, until: int) -> list[int]:
+    def _stops(self, until: int, shown_cycles: int) -> list[int]:
         first_cycle = next_cycle(self._now + 1)
         stops = {until, min(until, self._now + _INBOX_SECONDS)}
         last_cycle = until // NORTH_CYCLE_SECONDS * NORTH_CYCLE_SECONDS
-        stops |= {last_cycle - cycle * NORTH_CYCLE_SECONDS for cycle in range(_SHOWN_CYCLES)}
+        stops |= {last_cycle - cycle * NORTH_CYCLE_SECONDS for cycle in range(shown_cycles)}
         if self._north.has_messages():
             stops.add(first_cycle)
         return sorted(stop for stop in stops if self._now < stop <= until)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import insert, select, update
 
 from fulfillment_pipelines.errors import PreconditionError, RejectedError
-from fulfillment_pipelines.twin.billing_flow import confirm_legs, consume_allocation
+from fulfillment_pipelines.twin.billing_flow import confirm_legs, settle_allocations
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.hold_flow import apply_erp_hold
 from fulfillment_pipelines.twin.message_objects import LegMessage, UnknownObjectError, find_leg, find_position, require
@@ -91,7 +91,11 @@ def amend_confirmation(books: Books, message: LegMessage, expected_qty: int | No
         raise UnknownObjectError(f"The ERP has no confirmation of leg {message.shipment_no}.")
     require("quantity", expected_qty, held)
     books.erp.execute(update(confirmations).where(booked).values(qty=message.qty, updated_at=at))
-    consume_allocation(books, leg, message.qty - held, at)
+    books.truth.execute(
+        update(true_legs).where(true_legs.c.leg_id == leg.leg_id).values(confirm_error_qty=message.qty - leg.qty)
+    )
+    change_erp_positions(books.erp, [PositionChange(leg.node, leg.sku, on_hand=held - message.qty)], at)
+    settle_allocations(books, [message.order_no], at)
     close_served_orders(books, [message.order_no], at)
 
 

@@ -88,7 +88,7 @@ def create_orders(books: Books, until: int) -> None:
         )
         holds = [
             hold
-            for chunk in _chunks(created_at)
+            for chunk in chunks(created_at)
             for hold in books.truth.execute(select(true_holds).where(true_holds.c.order_id.in_(chunk)))
         ]
         schedule(
@@ -128,7 +128,7 @@ def cancel_lines(books: Books, until: int) -> None:
 def close_served_orders(books: Books, order_nos: Iterable[str], at: int) -> None:
     """Close the orders of which nothing is left to ship, as far as the ERP knows."""
     something_open = exists().where(order_lines.c.order_no == sales_orders.c.order_no, order_lines.c.qty_allocated > 0)
-    for chunk in _chunks(order_nos):
+    for chunk in chunks(order_nos):
         books.erp.execute(
             update(sales_orders)
             .where(sales_orders.c.order_no.in_(chunk), sales_orders.c.status == "OPEN", ~something_open)
@@ -140,7 +140,7 @@ def lines_of(books: Books, order_ids: Iterable[int]) -> list[Row[Any]]:
     """Return the true lines of orders, in the order of their identifiers."""
     return [
         line
-        for chunk in _chunks(order_ids)
+        for chunk in chunks(order_ids)
         for line in books.truth.execute(
             select(true_lines).where(true_lines.c.order_id.in_(chunk)).order_by(true_lines.c.line_id)
         )
@@ -217,6 +217,7 @@ def _cancel_empty_order(books: Books, line: Row[Any]) -> None:
             )
 
 
-def _chunks(keys: Iterable[Any]) -> list[list[Any]]:
+def chunks(keys: Iterable[Any]) -> list[list[Any]]:
+    """Return keys in lists that are short enough for one `in`."""
     ordered = list(keys)
     return [ordered[first : first + _CHUNK] for first in range(0, len(ordered), _CHUNK)]

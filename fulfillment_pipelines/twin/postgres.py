@@ -19,7 +19,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
 
 from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
 from fulfillment_pipelines.twin import postgres_watch
@@ -27,7 +30,9 @@ from fulfillment_pipelines.twin import postgres_watch
 _UNPRIVILEGED_USERS = ("postgres", "nobody")
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_TIMEOUT_SECONDS = 20.0
+_PASSWORD_BYTES = 18
 _SUPERUSER = "twin"
+_CLIENT = "fulfillment"
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -105,7 +110,8 @@ class PostgresServer:
         self._account = _server_account()
         self._home = Path(tempfile.mkdtemp(prefix="twin-postgres-"))
         self._watch: subprocess.Popen[bytes] | None = None
-        self._password = secrets.token_urlsafe(18)
+        self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
+        self._client_password = secrets.token_urlsafe(_PASSWORD_BYTES)
         try:
             self._bin = self._reachable_binaries()
             self._initialise()
@@ -125,8 +131,30 @@ class PostgresServer:
         self.close()
 
     def url(self, database: str) -> str:
-        """Return the SQLAlchemy URL of a database of this server."""
-        return f"postgresql+psycopg://{_SUPERUSER}:{self._password}@127.0.0.1:{self._port}/{database}"
+        """Return the SQLAlchemy URL of a database for the system that owns it."""
+        return self._url(_SUPERUSER, self._password, database)
+
+    def client_url(self, database: str) -> str:
+        """Return the SQLAlchemy URL of a database for clients, who may do what `grant` allowed."""
+        return self._url(_CLIENT, self._client_password, database)
+
+    def grant(self, database: str, inbox: str) -> None:
+        """Let clients read every table of a database and leave messages in one of them."""
+        with self._administering(database) as connection:
+            client = sql.Identifier(_CLIENT)
+            connection.execute(sql.SQL("grant select on all tables in schema public to {}").format(client))
+            connection.execute(sql.SQL("grant insert on {} to {}").format(sql.Identifier(inbox), client))
+
+    def allow_clients(self, database: str, *, allowed: bool) -> None:
+        """Refuse clients of a database, or serve them again; the owner's open connections stay."""
+        with self._administering("postgres") as connection:
+            statement = sql.SQL("alter database {} with allow_connections {}")
+            connection.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
+            if not allowed:
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and usename = %s",
+                    (database, _CLIENT),
+                )
 
     def close(self) -> None:
         """Stop the server and remove its directory; safe to call twice."""
@@ -188,15 +216,19 @@ class PostgresServer:
             start_new_session=True,  # a Ctrl-C in the terminal reaches the twin, which then stops the server in order
         )
 
-    def _create(self, databases: tuple[str, ...]) -> None:
-        import psycopg  # noqa: PLC0415 -- keeps the import of this module light for those who only read its types
-        from psycopg import sql  # noqa: PLC0415
+    def _url(self, role: str, password: str, database: str) -> str:
+        return f"postgresql+psycopg://{role}:{password}@127.0.0.1:{self._port}/{database}"
 
-        address = self.url("postgres").replace("+psycopg", "")
+    def _administering(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True)
+
+    def _create(self, databases: tuple[str, ...]) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while True:
             try:
-                with psycopg.connect(address, autocommit=True) as connection:
+                with self._administering("postgres") as connection:
+                    role = sql.SQL("create role {} login password {}")
+                    connection.execute(role.format(sql.Identifier(_CLIENT), sql.Literal(self._client_password)))
                     for name in databases:
                         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
                     return

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sqlalchemy import Row, exists, select, update
@@ -21,6 +21,8 @@ from fulfillment_pipelines.twin.plan import Kind
 from fulfillment_pipelines.twin.system_tables import order_lines
 from fulfillment_pipelines.twin.timing import instant, next_cycle
 from fulfillment_pipelines.twin.truth_tables import hold_views, plan, true_legs, true_lines, true_orders
+
+_Candidate = TypeVar("_Candidate")
 
 _SMALLEST_FAULTED_QTY = 4
 _UNTIL_DEPARTURE = (Kind.RELEASE_LINE, Kind.TAKE_IN_RELEASE, Kind.PICK_LINE)
@@ -53,7 +55,7 @@ class Targets:
         if position is not None:
             self._positions.add(position)
 
-    def shuffled(self, candidates: Iterable[Any]) -> list[Any]:
+    def shuffled(self, candidates: Iterable[_Candidate]) -> list[_Candidate]:
         """Return candidates in a dealt order."""
         listed = list(candidates)
         return [listed[index] for index in self._rng.permutation(len(listed))]

@@ -11,9 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psycopg
-from psycopg import sql
-
 from fulfillment_pipelines.twin.books import Shelf
 from fulfillment_pipelines.twin.catalogue import write_unit_conversions
 from fulfillment_pipelines.twin.control_api import control_application
@@ -31,7 +28,7 @@ from fulfillment_pipelines.twin.timing import epoch
 from fulfillment_pipelines.twin.west_api import west_application
 
 _CLIENT_ID = "fulfillment"
-_DATABASES = {"wms_east": "wms_east", "finance": "finance"}
+_DATABASES = ("wms_east", "finance")  # named like the systems they belong to
 _KEY_BYTES = 18
 
 
@@ -87,9 +84,11 @@ class Twin:
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         with ExitStack() as starting:
-            postgres = starting.enter_context(PostgresServer(tuple(_DATABASES.values())))
+            postgres = starting.enter_context(PostgresServer(_DATABASES))
             shelf = Shelf(postgres.url("wms_east"), postgres.url("finance"))
             starting.callback(shelf.close)
+            for database in _DATABASES:
+                postgres.grant(database, inbox="interface_inbox")
             distributor = Distributor(
                 shelf,
                 NorthFiles(home / "wms_north"),
@@ -123,8 +122,8 @@ class Twin:
             PORTAL_API_KEY=portal_key,
             WMS_WEST_URL=servers.url("wms_west"),
             WMS_WEST_API_KEY=west_key,
-            WMS_EAST_DATABASE_URL=postgres.url("wms_east"),
-            FINANCE_DATABASE_URL=postgres.url("finance"),
+            WMS_EAST_DATABASE_URL=postgres.client_url("wms_east"),
+            FINANCE_DATABASE_URL=postgres.client_url("finance"),
             WMS_NORTH_DIRECTORY=str(home / "wms_north"),
             TWIN_CONTROL_URL=servers.url("control"),
             TWIN_CONTROL_TOKEN=token,
@@ -189,7 +188,7 @@ class Twin:
         """
         switches = self._distributor.switches.set(system, **changes)
         if system in _DATABASES and "down" in changes:
-            self._allow_connections(_DATABASES[system], allowed=not switches.down)
+            self._postgres.allow_clients(system, allowed=not switches.down)
         return switches
 
     def outage(self, system: str, *, on: bool) -> None:
@@ -199,19 +198,6 @@ class Twin:
     def expire_tokens(self) -> None:
         """Make every token of the ERP invalid."""
         self._desk.expire_all()
-
-    def _allow_connections(self, database: str, *, allowed: bool) -> None:
-        """Let the server refuse clients of a database; the twin's own open connection stays."""
-        address = self._postgres.url("postgres").replace("+psycopg", "")
-        with psycopg.connect(address, autocommit=True) as connection:
-            statement = sql.SQL("alter database {} with allow_connections {}")
-            connection.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
-            if not allowed:
-                connection.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity "
-                    "where datname = %s and application_name <> %s",
-                    (database, "twin"),
-                )
 
 
 def _write_addresses(path: Path, addresses: Mapping[str, str]) -> None:

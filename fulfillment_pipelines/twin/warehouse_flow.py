@@ -12,6 +12,7 @@ from sqlalchemy import Row, bindparam, insert, select, update
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.catalogue import BASE_UNIT, ITEM_BY_SKU, Node
 from fulfillment_pipelines.twin.hold_flow import postpone_blocked
+from fulfillment_pipelines.twin.order_flow import chunks
 from fulfillment_pipelines.twin.plan import Kind, discard_due, due, schedule
 from fulfillment_pipelines.twin.stock_flow import PositionChange, change_site_positions, log_movements, sent_from
 from fulfillment_pipelines.twin.system_tables import erp_releases, release_lines, shipment_lines
@@ -181,10 +182,11 @@ def _in_dock_hours(lines: Sequence[Row[Any]], moment: Callable[[Row[Any]], int])
 
 
 def _with_legs(books: Books, lines: Sequence[Row[Any]]) -> Iterable[tuple[Row[Any], Row[Any]]]:
-    of_line = select(true_legs).where(true_legs.c.line_id == bindparam("key")).order_by(true_legs.c.leg_id)
-    for line in lines:
-        for leg in books.truth.execute(of_line, {"key": line.line_id}):
-            yield line, leg
+    by_id = {line.line_id: line for line in lines}
+    for chunk in chunks(by_id):
+        of_lines = select(true_legs).where(true_legs.c.line_id.in_(chunk)).order_by(true_legs.c.leg_id)
+        for leg in books.truth.execute(of_lines):
+            yield by_id[leg.line_id], leg
 
 
 def _stamp(books: Books, moments: Sequence[tuple[int, int]], column: str) -> None:

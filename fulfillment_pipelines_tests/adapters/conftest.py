@@ -57,6 +57,11 @@ class LoopbackServer:
 
     answer = Answer
 
+    @staticmethod
+    def page(*ids: str, as_of: str = "2026-03-02T08:00:00Z", **more: Any) -> dict[str, Any]:
+        """Return the body of a page of lines."""
+        return {"meta": {"as_of": as_of}, "rows": [{"line_id": name} for name in ids], **more}
+
     def __init__(self) -> None:
         self.script: Callable[[Request], Answer] = lambda _: Answer(404)
         self.requests: list[Request] = []
@@ -97,7 +102,7 @@ class LoopbackServer:
                 if answer.stall or answer.hang_up:
                     self.close_connection = True
                     return
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)  # no headers but those the test gives
                 for name, value in {"Content-Length": str(len(answer.content)), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()

@@ -33,7 +33,7 @@ title: Site
 role: wms
 contract_version: "1"
 freshness_seconds: 60
-transport: {{kind: sql, url: {{ref: SITE_DATABASE}}, timeout_seconds: 2}}
+transport: {{kind: sql, url: {{ref: SITE_DATABASE}}, timeout_seconds: {timeout}}}
 entities:
   lines:
     contract: lines
@@ -73,9 +73,10 @@ def make_on(declare: Any, referring: Any, clock: Any, request: pytest.FixtureReq
         key: str = "line_no",
         as_of: str = '{fixed: "2026-03-02T08:00:00Z"}',
         more: str = "",
+        timeout: float = 5,
         **options: Any,
     ) -> SqlSystem:
-        yaml = DECLARATION.format(table=table, fields=fields, key=key, as_of=as_of, more=more)
+        yaml = DECLARATION.format(table=table, fields=fields, key=key, as_of=as_of, more=more, timeout=timeout)
         system = SqlSystem(declare(yaml), referring(SITE_DATABASE=url), clock, **options)
         request.addfinalizer(system.close)
         return system
@@ -257,7 +258,7 @@ def test_query_that_takes_too_long_is_a_system_that_is_down(postgres: Engine, ma
     run(postgres, "create schema stock")
     run(postgres, "create view stock.slow as select 1 as line_no, pg_sleep(20)::text as qty")
     with pytest.raises(SystemDownError, match="statement timeout"):
-        pull(make_on(url(postgres), table="stock.slow"))
+        pull(make_on(url(postgres), table="stock.slow", timeout=0.2))
 
 
 @pytest.mark.parametrize(

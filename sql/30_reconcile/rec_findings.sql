@@ -1,8 +1,13 @@
 -- grain: one row per code, business key and node at which a rule sees a difference
 -- The verdict: UNKNOWN while an input of the comparison is stale, partial or holds a quarantined row of the same
--- order; TIMING until the slowest input was seen after the grace period, in as many snapshots as the rule asks for;
--- then DIFFER. A rule without feeds speaks of the platform's own records and is judged at $now_at.
+-- order (of the same item where stock is compared); TIMING until the slowest input was seen after the grace period, in as many snapshots as the rule asks for;
+-- then DIFFER. What lies in the future is not a difference yet. A rule without feeds speaks of the platform's own records and is judged at $now_at.
 with
+
+quarantined_keys as (
+    select distinct system, entity, order_id, sku
+    from ops_open_quarantine
+),
 
 concerned_feeds as (
     select
@@ -18,13 +23,13 @@ concerned_feeds as (
         on ref_rule_feeds.role = rec_feeds.role
         and ref_rule_feeds.contract = rec_feeds.contract
         and (rec_feeds.node = '' or differences.node = '' or rec_feeds.node = differences.node)
-    left join (
-        select distinct system, entity, coalesce(order_id, '') as order_id
-        from ops_open_quarantine
-    ) as quarantined
+    left join quarantined_keys as quarantined
         on rec_feeds.system = quarantined.system
         and rec_feeds.entity = quarantined.entity
-        and (quarantined.order_id = differences.order_id)
+        and (
+            quarantined.order_id = differences.order_id
+            or (differences.order_id is null and quarantined.sku = differences.scope_key)
+        )
     group by differences.code, differences.business_key, differences.node
 ),
 
@@ -105,3 +110,4 @@ select
     dated.evidence
 from dated
 inner join ref_rules on dated.code = ref_rules.code
+where dated.condition_since <= $now_at

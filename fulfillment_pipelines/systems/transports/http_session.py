@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -247,7 +246,7 @@ def _reason(error: Exception) -> str:
 
 
 def _retry_after_seconds(response: httpx.Response) -> float | None:
-    """Return what a `Retry-After` header asks for (RFC 9110 §10.2.3): seconds or a date."""
+    """Return what a `Retry-After` header asks for (RFC 9110 §10.2.3): seconds, or a date by the system's own clock."""
     written = response.headers.get("Retry-After")
     if written is None:
         return None
@@ -257,6 +256,7 @@ def _retry_after_seconds(response: httpx.Response) -> float | None:
         pass
     try:
         until = parsedate_to_datetime(written)
-    except ValueError:
+        answered_at = parsedate_to_datetime(response.headers.get("Date", ""))
+        return max(0.0, (until - answered_at).total_seconds())
+    except (ValueError, TypeError):  # no date, or one with a zone and one without
         return None
-    return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until.tzinfo is not None else None

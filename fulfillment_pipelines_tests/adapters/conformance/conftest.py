@@ -26,13 +26,7 @@ from fulfillment_pipelines.systems.transports.sql import SqlSystem
 
 PAGE_SIZE = 4
 FIELDS = ("line_id", "sku", "qty", "changed")
-HEAD = """
-system: site
-title: A site under test
-role: wms
-contract_version: "1"
-freshness_seconds: 60
-"""
+SITES = Path(__file__).parent / "sites"
 Row = Mapping[str, str]
 
 
@@ -46,10 +40,8 @@ class Rig:
 
     page_size = PAGE_SIZE
 
-    def __init__(self, yaml: str, folder: Path, clock: Clock, **references: str) -> None:
-        path = folder / "site.yaml"
-        path.write_text(HEAD + yaml, encoding="utf-8")
-        self.declaration: SystemDeclaration = load_declaration(path)
+    def __init__(self, site: str, clock: Clock, **references: str) -> None:
+        self.declaration: SystemDeclaration = load_declaration(SITES / f"{site}.yaml")
         self.references = References(references)
         self.clock = clock
         self.system: Any = None
@@ -88,18 +80,8 @@ def _decoded(page: Page) -> list[dict[str, Any]]:
 
 
 class MemoryRig(Rig):
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        super().__init__(
-            """
-transport: {kind: memory}
-entities:
-  lines: {contract: lines, fields: [line_id, sku, qty, changed], key: [line_id], size: 4, since: changed}
-messages:
-  qty.set: {entity: lines, where: {line_id: line_id}, values: {qty: qty}, expect: {qty: qty}}
-""",
-            folder,
-            clock,
-        )
+    def __init__(self, clock: Clock) -> None:
+        super().__init__("memory", clock)
         self.system = MemorySystem(self.declaration, clock)
 
     def hold(self, rows: Sequence[Row]) -> None:
@@ -129,39 +111,8 @@ messages:
 
 
 class HttpRig(Rig):
-    def __init__(self, folder: Path, clock: Clock, server: Any) -> None:
-        super().__init__(
-            """
-transport:
-  kind: http
-  base_url: {ref: SITE_URL}
-  timeout_seconds: 2
-  auth: {kind: oauth2_client_credentials, token_path: /token, client_id: us, client_secret: {ref: SITE_SECRET}}
-  retry: {attempts: 2, wait_initial_seconds: 0, wait_jitter_seconds: 0}
-entities:
-  lines:
-    contract: lines
-    path: /lines
-    records: rows
-    as_of: {field: as_of}
-    total_field: total
-    paging: {kind: cursor, parameter: after, next_field: next, size_parameter: limit, size: 4}
-    since: {parameter: changed_since}
-    fields: [line_id, sku, qty, changed]
-    key: [line_id]
-messages:
-  qty.set:
-    method: PUT
-    path: /lines/{line_id}
-    body: {qty: qty}
-    precondition: {expected_qty: qty}
-    read_back: {path: "/lines/{line_id}", expect: {qty: qty}}
-""",
-            folder,
-            clock,
-            SITE_URL=server.url,
-            SITE_SECRET="hush",
-        )
+    def __init__(self, clock: Clock, server: Any) -> None:
+        super().__init__("http", clock, SITE_URL=server.url, SITE_SECRET="hush")
         self.system = HttpSystem(self.declaration, self.references, clock)
         self._server = server
         server.script = self._answer
@@ -241,33 +192,8 @@ class SqlRig(Rig):
     page_size = 4
     types: Mapping[str, str] = {"quantity": "numeric", "key": "text", "instant": "text", "json": "text"}
 
-    def __init__(self, folder: Path, clock: Clock, url: str) -> None:
-        super().__init__(
-            """
-transport: {kind: sql, url: {ref: SITE_DATABASE}, timeout_seconds: 0.2}
-entities:
-  lines:
-    contract: lines
-    table: lines
-    as_of: {table: system_clock, column: now_at}
-    since: {column: changed}
-    fields: [line_id, sku, qty, changed]
-    key: [line_id]
-messages:
-  qty.set:
-    insert_into: inbox
-    key_column: message_key
-    problem_column: problem
-    values: {message_type: {literal: qty.set}}
-    json_column: body
-    body: {line_id: line_id, qty: qty}
-    precondition: {table: lines, where: {line_id: line_id}, expect: {qty: qty}}
-    read_back: {table: lines, where: {line_id: line_id}, expect: {qty: qty}}
-""",
-            folder,
-            clock,
-            SITE_DATABASE=url,
-        )
+    def __init__(self, clock: Clock, url: str) -> None:
+        super().__init__("sql", clock, SITE_DATABASE=url)
         self.engine: Engine = create_engine(url, poolclass=NullPool)
         self.execute("drop view if exists lines")
         for name in ("stored_lines", "system_clock", "inbox"):
@@ -317,7 +243,7 @@ class SqliteRig(SqlRig):
         self.path = folder / "site.sqlite"
         sqlite3.connect(self.path).close()
         self._reader: sqlite3.Connection | None = None
-        super().__init__(folder, clock, f"sqlite:///{self.path}")
+        super().__init__(clock, f"sqlite:///{self.path}")
 
     def go_down(self) -> None:
         self.path.unlink()
@@ -349,9 +275,9 @@ class SqliteRig(SqlRig):
 class PostgresRig(SqlRig):
     types: Mapping[str, str] = {"quantity": "numeric", "key": "text", "instant": "timestamptz", "json": "jsonb"}
 
-    def __init__(self, folder: Path, clock: Clock, url: str, admin: Engine) -> None:
+    def __init__(self, clock: Clock, url: str, admin: Engine) -> None:
         self._admin = admin
-        super().__init__(folder, clock, url)
+        super().__init__(clock, url)
 
     def go_down(self) -> None:
         self._accept_connections(accept=False)
@@ -384,30 +310,7 @@ class FilesRig(Rig):
         self.folder = folder / "exchange"
         for name in ("outbound", "inbound", "processed", "rejected"):
             (self.folder / name).mkdir(parents=True)
-        super().__init__(
-            """
-transport: {kind: files, directory: {ref: SITE_FOLDER}}
-entities:
-  lines:
-    contract: lines
-    path: outbound/LIN_*.csv
-    format: csv
-    as_of: {file_name: "_(\\\\d{8}T\\\\d{6})Z"}
-    trailer: {prefix: "TRL,", count: 1}
-    fields: [line_id, sku, qty, changed]
-    key: [line_id]
-messages:
-  qty.set:
-    drop: inbound/{idempotency_key}.json
-    processed: processed/{idempotency_key}.json
-    rejected: rejected/{idempotency_key}.json
-    values: {message_type: {literal: qty.set}}
-    body: {line_id: line_id, qty: qty}
-""",
-            folder,
-            clock,
-            SITE_FOLDER=str(self.folder),
-        )
+        super().__init__("files", clock, SITE_FOLDER=str(self.folder))
         self.system = Registry([self.declaration], self.references, clock)._system("site")
         self._rows: list[dict[str, str]] = []
         self._drops = 0
@@ -471,15 +374,15 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterato
     made: Rig
     match request.param:
         case "memory":
-            made = MemoryRig(tmp_path, clock)
+            made = MemoryRig(clock)
         case "http":
-            made = HttpRig(tmp_path, clock, request.getfixturevalue("server"))
+            made = HttpRig(clock, request.getfixturevalue("server"))
         case "sqlite":
             made = SqliteRig(tmp_path, clock)
         case "postgresql":
             admin = request.getfixturevalue("postgres_admin")
             url = admin.url.set(database="site_under_test").render_as_string(hide_password=False)
-            made = PostgresRig(tmp_path, clock, url, admin)
+            made = PostgresRig(clock, url, admin)
         case _:
             made = FilesRig(tmp_path, clock)
     yield made

@@ -113,9 +113,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(
-    sqlite_ledger: Ledger, case_policy: CasePolicy, correction_policy: CorrectionPolicy, noon: datetime
-) -> Desk:
+def desk(sqlite_ledger: Ledger, case_policy: CasePolicy, correction_policy: CorrectionPolicy, noon: datetime) -> Desk:
     """A desk on SQLite."""
     return Desk(sqlite_ledger, case_policy, correction_policy, FixedClock(noon), FixedClock(MACHINE_TIME))
 

@@ -104,7 +104,9 @@ def test_the_switch_of_another_target_stops_nothing(
     correction_policy: CorrectionPolicy, make_finding: FindingMaker
 ) -> None:
     elsewhere = frozenset({KillSwitch(SwitchScope.TARGET, "erp"), KillSwitch(SwitchScope.RULE, "FIN-02")})
-    assert decide(make_finding(), replace(CALM, switches=elsewhere), correction_policy).state is CorrectionState.APPROVED
+    assert (
+        decide(make_finding(), replace(CALM, switches=elsewhere), correction_policy).state is CorrectionState.APPROVED
+    )
 
 
 def test_a_target_that_has_had_its_share_this_hour_waits(
@@ -119,7 +121,10 @@ def test_a_case_that_goes_in_circles_is_handed_to_a_person(
 ) -> None:
     looping = replace(CALM, corrected_for_case=3)
     decision = decide(make_finding(), looping, correction_policy)
-    assert (decision.state, decision.reason) == (CorrectionState.PENDING, "corrected 3 times within 24 h and still there")
+    assert (decision.state, decision.reason) == (
+        CorrectionState.PENDING,
+        "corrected 3 times within 24 h and still there",
+    )
 
 
 def test_an_error_in_the_policy_file_is_told_by_line(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -91,7 +92,7 @@ def test_the_table_for_sql_says_the_same_as_the_calendar(calendar: BusinessCalen
 def test_the_table_has_one_row_for_every_local_day_without_a_gap() -> None:
     rows = list(NEW_YORK.days(date(2026, 3, 1), date(2026, 3, 15)))
     assert [row.day for row in rows] == [date(2026, 3, 1) + timedelta(days=number) for number in range(15)]
-    assert all(earlier.ends_at == later.starts_at for earlier, later in zip(rows, rows[1:], strict=False))
+    assert all(earlier.ends_at == later.starts_at for earlier, later in pairwise(rows))
 
 
 def test_a_moment_without_a_zone_is_refused() -> None:

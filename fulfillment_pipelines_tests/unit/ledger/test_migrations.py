@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -11,7 +13,8 @@ from fulfillment_pipelines.ledger.tables import METADATA
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 
 
-def test_a_migrated_database_has_exactly_the_declared_tables(ledger: Ledger, ledger_url: str) -> None:
+@pytest.mark.usefixtures("ledger")
+def test_a_migrated_database_has_exactly_the_declared_tables(ledger_url: str) -> None:
     engine = create_engine(ledger_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -33,7 +36,7 @@ def test_a_database_that_was_never_migrated_is_reported_with_its_remedy(ledger_u
     empty.close()
 
 
-def test_the_folder_of_a_new_ledger_is_made(tmp_path: object) -> None:
+def test_the_folder_of_a_new_ledger_is_made(tmp_path: Path) -> None:
     nested = Ledger(f"sqlite:///{tmp_path}/runtime/deep/ledger.sqlite")
     nested.migrate()
     with nested.reading() as work:

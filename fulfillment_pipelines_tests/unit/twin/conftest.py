@@ -80,9 +80,7 @@ class Outside:
 
     def sql(self, database: str, table: str) -> list[dict[str, Any]]:
         with self.connect(database) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(
-                psycopg.sql.SQL("select * from {}").format(psycopg.sql.Identifier(table))
-            ).fetchall()
+            return cursor.execute(psycopg.sql.SQL("select * from {}").format(psycopg.sql.Identifier(table))).fetchall()
 
     def connect(self, database: str) -> psycopg.Connection[Any]:
         return psycopg.connect(self.addresses[f"{database}_DATABASE_URL"].replace("+psycopg", ""))

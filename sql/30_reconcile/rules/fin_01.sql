@@ -11,6 +11,7 @@
 -- class: P
 -- explains: billed
 -- source: domain book 2.7; Celonis "shipped, not invoiced"
+-- An invoice that names no leg bills the whole line: what it leaves unbilled is FIN-02.
 with
 
 eligible_legs as (
@@ -32,10 +33,22 @@ eligible_legs as (
     where departed.role = 'wms' and confirmed.role = 'erp' and departed.shipped_qty = confirmed.shipped_qty
 ),
 
+invoices as (
+    select shipment_id, order_id, line_no
+    from canon_invoice_lines
+    where role = 'finance' and document_type = 'INVOICE' and status <> 'VOID'
+),
+
 billed_legs as (
     select distinct shipment_id, order_id, line_no
-    from canon_invoice_lines
-    where role = 'finance' and document_type = 'INVOICE' and status <> 'VOID' and shipment_id is not null
+    from invoices
+    where shipment_id is not null
+),
+
+wholly_billed_lines as (
+    select distinct order_id, line_no
+    from invoices
+    where shipment_id is null
 ),
 
 unbilled_legs as (
@@ -57,9 +70,15 @@ unbilled_legs as (
         on eligible_legs.shipment_id = billed_legs.shipment_id
         and eligible_legs.order_id = billed_legs.order_id
         and eligible_legs.line_no = billed_legs.line_no
+    left join wholly_billed_lines
+        on eligible_legs.order_id = wholly_billed_lines.order_id
+        and eligible_legs.line_no = wholly_billed_lines.line_no
     left join canon_order_lines as lines
         on lines.role = 'erp' and eligible_legs.order_id = lines.order_id and eligible_legs.line_no = lines.line_no
-    where billed_legs.shipment_id is null and eligible_legs.shipped_qty > 0
+    where
+        billed_legs.shipment_id is null
+        and wholly_billed_lines.order_id is null
+        and eligible_legs.shipped_qty > 0
 ),
 
 deadlines as (
@@ -80,6 +99,7 @@ deadlines as (
         and unbilled_legs.eligible_at < begun.ends_at
 ),
 
+-- A leg from before the calendar's first day has no row here: it is long overdue.
 due_times as (
     select
         deadlines.shipment_id,
@@ -106,7 +126,7 @@ select
     cast(unbilled_legs.shipped_qty * coalesce(unbilled_legs.unit_price, 0) as decimal(18, 2)) as value_at_risk_amount,
     coalesce(unbilled_legs.currency, 'XXX') as currency,
     unbilled_legs.eligible_at as condition_since,
-    due_times.breaks_at,
+    coalesce(due_times.breaks_at, unbilled_legs.eligible_at) as breaks_at,
     'invoice.request' as message,
     'finance' as target_role,
     to_json({
@@ -127,7 +147,7 @@ select
         'shipped_qty': cast(unbilled_legs.shipped_qty as varchar)
     }) as evidence
 from unbilled_legs
-inner join due_times
+left join due_times
     on unbilled_legs.shipment_id = due_times.shipment_id
     and unbilled_legs.order_id = due_times.order_id
     and unbilled_legs.line_no = due_times.line_no

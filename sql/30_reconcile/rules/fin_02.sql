@@ -10,6 +10,7 @@
 -- class: P
 -- explains: billed
 -- source: domain book 2.7: only legs that have an invoice, credits netted; a leg without one is FIN-01
+-- An invoice that names no leg bills all legs of its line. No message can bill more of a leg that is billed already.
 with
 
 agreed_legs as (
@@ -59,9 +60,9 @@ invoiced_legs as (
         from documents
         where
             documents.document_type = 'INVOICE'
-            and documents.shipment_id = agreed_legs.shipment_id
             and documents.order_id = agreed_legs.order_id
             and documents.line_no = agreed_legs.line_no
+            and (documents.shipment_id is null or documents.shipment_id = agreed_legs.shipment_id)
     )
     group by agreed_legs.order_id, agreed_legs.line_no
 ),
@@ -73,10 +74,13 @@ billed_lines as (
         sum(documents.billed_qty) as billed_qty,
         count(*) as document_count,
         count(*) filter (where documents.status <> 'DRAFT') as posted_count,
-        max(documents.invoice_id) as last_invoice_id,
-        max_by(documents.invoice_line_no, documents.invoice_id) as last_invoice_line_no,
-        max_by(documents.status, documents.invoice_id) as last_status,
-        max_by(abs(documents.billed_qty), documents.invoice_id) as last_billed_qty,
+        max(documents.invoice_id) filter (where documents.document_type = 'INVOICE') as last_invoice_id,
+        max_by(documents.invoice_line_no, documents.invoice_id)
+            filter (where documents.document_type = 'INVOICE') as last_invoice_line_no,
+        max_by(documents.status, documents.invoice_id)
+            filter (where documents.document_type = 'INVOICE') as last_status,
+        max_by(documents.billed_qty, documents.invoice_id)
+            filter (where documents.document_type = 'INVOICE') as last_billed_qty,
         max(documents.unit_price) as unit_price,
         max(documents.currency) as currency,
         max(documents.posted_at) as posted_at,
@@ -130,8 +134,16 @@ select
     currency,
     posted_at as condition_since,
     posted_at as breaks_at,
-    case when posted_count = 0 and document_count = 1 then 'invoice.amend' else 'credit.propose' end as message,
-    'finance' as target_role,
+    case
+        when posted_count = 0 and document_count = 1 then 'invoice.amend'
+        when billed_qty > shipped_qty then 'credit.propose'
+        else ''
+    end as message,
+    case
+        when posted_count = 0 and document_count = 1 then 'finance'
+        when billed_qty > shipped_qty then 'finance'
+        else ''
+    end as target_role,
     to_json({
         'invoice_id': last_invoice_id,
         'invoice_line_no': last_invoice_line_no,

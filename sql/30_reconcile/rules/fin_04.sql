@@ -33,7 +33,7 @@ charges as (
 ),
 
 received as (
-    select order_id, ordered_at, currency
+    select order_id, status, ordered_at, currency
     from canon_orders
     where role = 'channel'
 ),
@@ -62,7 +62,9 @@ variances as (
         amounts.charge_snapshot_id
     from amounts
     left join received on amounts.order_id = received.order_id
-    where abs(amounts.ordered_amount - amounts.charged_amount) > $fin_04_tolerance_amount
+    where
+        abs(amounts.ordered_amount - amounts.charged_amount) > $fin_04_tolerance_amount
+        and (amounts.charge_count > 0 or coalesce(received.status, 'OPEN') <> 'CANCELLED')
 )
 
 select

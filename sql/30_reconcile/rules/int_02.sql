@@ -74,9 +74,52 @@ same_purchase_order as (
     group by customer_id, customer_po
 ),
 
+line_set_gaps as (
+    select
+        order_id,
+        customer_id,
+        customer_po,
+        ordered_at,
+        snapshot_id,
+        line_set,
+        open_amount,
+        currency,
+        unshipped_qty,
+        case
+            when
+                epoch(ordered_at)
+                - lag(epoch(ordered_at)) over (partition by customer_id, line_set order by ordered_at, order_id)
+                <= $int_02_line_set_days * 86400
+                then 0
+            else 1
+        end as starts_run
+    from candidates
+    where line_count > 1
+),
+
+-- A run is a series of orders with the same lines, each close to the one before; a standing order makes many.
+line_set_runs as (
+    select
+        order_id,
+        customer_id,
+        customer_po,
+        ordered_at,
+        snapshot_id,
+        line_set,
+        open_amount,
+        currency,
+        unshipped_qty,
+        sum(starts_run) over (
+            partition by customer_id, line_set
+            order by ordered_at, order_id
+            rows between unbounded preceding and current row
+        ) as run_no
+    from line_set_gaps
+),
+
 same_lines as (
     select
-        customer_id || '/' || md5(line_set) as business_key,
+        customer_id || '/' || md5(line_set) || '/' || min_by(order_id, epoch(ordered_at) || order_id) as business_key,
         customer_id,
         count(*) as order_count,
         sum(unshipped_qty) as unshipped_qty,
@@ -87,12 +130,9 @@ same_lines as (
         max(currency) as currency,
         max(snapshot_id) as snapshot_id,
         string_agg(order_id, ', ' order by order_id) as order_ids
-    from candidates
-    where line_count > 1
-    group by customer_id, line_set
-    having
-        count(*) filter (where customer_po is null) > 0
-        and epoch(max(ordered_at)) - epoch(min(ordered_at)) <= $int_02_line_set_days * 86400
+    from line_set_runs
+    group by customer_id, line_set, run_no
+    having count(*) filter (where customer_po is null) > 0
 ),
 
 duplicates as (
@@ -123,10 +163,11 @@ duplicates as (
     from same_lines
 ),
 
-held_orders as (
-    select distinct order_id
+duplicate_holds as (
+    select order_id, count(*) filter (where status = 'CREATED') > 0 as is_held
     from canon_holds
-    where role = 'erp' and hold_type = 'DUPLICATE' and status = 'CREATED'
+    where role = 'erp' and hold_type = 'DUPLICATE'
+    group by order_id
 )
 
 select
@@ -142,7 +183,7 @@ select
     coalesce(duplicates.currency, 'XXX') as currency,
     duplicates.last_ordered_at as condition_since,
     duplicates.last_ordered_at as breaks_at,
-    case when held_orders.order_id is null then 'hold.apply' else 'order.cancel' end as message,
+    case when duplicate_holds.is_held then 'order.cancel' else 'hold.apply' end as message,
     'erp' as target_role,
     to_json({
         'order_id': duplicates.later_order_id,
@@ -150,8 +191,12 @@ select
         'reason': 'same order as ' || duplicates.order_ids
     }) as payload,
     to_json({'order_id': duplicates.later_order_id}) as precondition,
-    case when held_orders.order_id is null then '' else 'the order desk cancels or merges' end as judgement_reason,
+    case
+        when duplicate_holds.is_held then 'the order desk cancels or merges'
+        when duplicate_holds.order_id is not null then 'the order desk has released the order before'
+        else ''
+    end as judgement_reason,
     to_json({'orders': duplicates.snapshot_id, 'order_ids': duplicates.order_ids}) as evidence
 from duplicates
-left join held_orders on duplicates.later_order_id = held_orders.order_id
+left join duplicate_holds on duplicates.later_order_id = duplicate_holds.order_id
 where duplicates.order_count > 1 and duplicates.unshipped_qty > 0

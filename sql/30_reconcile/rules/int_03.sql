@@ -14,9 +14,9 @@
 with
 
 channel_orders as (
-    select order_id, channel, customer_id, customer_po, currency, ordered_at, system, snapshot_id
+    select order_id, channel, customer_id, customer_po, status, currency, ordered_at, system, snapshot_id
     from canon_orders
-    where role = 'channel' and status = 'OPEN'
+    where role = 'channel' and status <> 'CANCELLED'
 ),
 
 erp_orders as (
@@ -42,6 +42,7 @@ lost_orders as (
         channel_orders.channel,
         channel_orders.customer_id,
         channel_orders.customer_po,
+        channel_orders.status,
         channel_orders.currency,
         channel_orders.ordered_at,
         channel_orders.system,
@@ -72,6 +73,6 @@ select
     'erp' as target_role,
     to_json({'channel': channel, 'channel_order_id': order_id}) as payload,
     to_json({'channel_order_id': order_id}) as precondition,
-    '' as judgement_reason,
+    case when status = 'OPEN' then '' else 'the channel has closed the order' end as judgement_reason,
     to_json({'system': system, 'channel_order': snapshot_id, 'customer_po': customer_po}) as evidence
 from lost_orders

@@ -16,7 +16,7 @@ with
 departed as (
     select shipment_id, order_id, line_no, node, sku, shipped_qty, shipped_at, system, snapshot_id
     from canon_shipment_lines
-    where role = 'wms'
+    where role = 'wms' and shipped_qty > 0
 ),
 
 confirmed as (

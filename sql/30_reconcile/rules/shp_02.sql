@@ -31,10 +31,22 @@ compared_legs as (
     where departed.role = 'wms' and confirmed.role = 'erp' and departed.shipped_qty <> confirmed.shipped_qty
 ),
 
-billed_legs as (
-    select distinct shipment_id, order_id, line_no
+posted_documents as (
+    select shipment_id, order_id, line_no
     from canon_invoice_lines
     where role = 'finance' and document_type = 'INVOICE' and status in ('POSTED', 'TRANSMITTED')
+),
+
+billed_legs as (
+    select distinct shipment_id, order_id, line_no
+    from posted_documents
+    where shipment_id is not null
+),
+
+wholly_billed_lines as (
+    select distinct order_id, line_no
+    from posted_documents
+    where shipment_id is null
 ),
 
 mismatched_legs as (
@@ -48,7 +60,7 @@ mismatched_legs as (
         compared_legs.condition_since,
         compared_legs.departed_snapshot_id,
         compared_legs.confirmed_snapshot_id,
-        billed_legs.shipment_id is not null as is_billed,
+        billed_legs.shipment_id is not null or wholly_billed_lines.order_id is not null as is_billed,
         coalesce(lines.unit_price, 0) as unit_price,
         coalesce(lines.currency, 'XXX') as currency
     from compared_legs
@@ -56,6 +68,9 @@ mismatched_legs as (
         on compared_legs.shipment_id = billed_legs.shipment_id
         and compared_legs.order_id = billed_legs.order_id
         and compared_legs.line_no = billed_legs.line_no
+    left join wholly_billed_lines
+        on compared_legs.order_id = wholly_billed_lines.order_id
+        and compared_legs.line_no = wholly_billed_lines.line_no
     left join canon_order_lines as lines
         on lines.role = 'erp'
         and compared_legs.order_id = lines.order_id

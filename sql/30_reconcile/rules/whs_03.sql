@@ -31,14 +31,14 @@ closed_orders as (
 
 gaps as (
     select
-        order_milestones.order_id,
+        closed_orders.order_id,
         'CLOSED without DELIVERED' as gap,
         coalesce(
             order_milestones.handed_over_at, order_milestones.approved_at, order_milestones.purchased_at
         ) as condition_since,
         order_milestones.snapshot_id
-    from order_milestones
-    inner join closed_orders on order_milestones.order_id = closed_orders.order_id
+    from closed_orders
+    left join order_milestones on closed_orders.order_id = order_milestones.order_id
     where order_milestones.delivered_at is null
     union all
     select

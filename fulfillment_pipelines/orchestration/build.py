@@ -1,0 +1,75 @@
+"""Put the definitions together: the one place that knows all of orchestration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from fulfillment_pipelines.domain.clock import WallClock
+from fulfillment_pipelines.loop.platform import build_platform
+from fulfillment_pipelines.orchestration.assets.decisions import decision_assets
+from fulfillment_pipelines.orchestration.assets.reconcile import reconcile_assets
+from fulfillment_pipelines.orchestration.catalogue import Catalogue
+from fulfillment_pipelines.orchestration.jobs import full_reconcile_job, micro_batch_job
+from fulfillment_pipelines.orchestration.resources import platform_resource
+from fulfillment_pipelines.orchestration.schedules import full_reconcile_schedule
+from fulfillment_pipelines.orchestration.sensors import source_changes_sensor
+from fulfillment_pipelines.settings import Settings, read_settings
+from fulfillment_pipelines.systems.port import System
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often the loop looks.
+
+    Attributes:
+        full_cron: When everything is reconciled, in UTC.
+        probe_seconds: How often the systems are asked for news.
+        patience: After so long without news everything is revisited all the same.
+    """
+
+    full_cron: str = "*/30 * * * *"
+    probe_seconds: int = 5
+    patience: timedelta = timedelta(minutes=5)
+
+
+def build_definitions(
+    settings: Settings | None = None,
+    *,
+    config: Path | None = None,
+    ready_made: Sequence[System] = (),
+    cadence: Cadence = Cadence(),
+) -> dg.Definitions:
+    """Return everything Dagster runs for one distributor. Files are read; nothing is connected.
+
+    Args:
+        settings: What the environment says; read from it when None.
+        config: The distributor file, where it is not the one of the settings.
+        ready_made: Systems that replace the declared ones of the same name.
+        cadence: How often the loop looks.
+
+    Raises:
+        ConfigurationError: A setting, a declaration or an SQL file is wrong.
+    """
+    make_platform = partial(build_platform, settings or read_settings(), config=config, ready_made=ready_made)
+    clock = WallClock()
+    with make_platform() as platform:
+        catalogue = Catalogue.of(platform)
+    sensor = source_changes_sensor(
+        catalogue,
+        partial(make_platform, clock=clock),
+        clock,
+        every_seconds=cadence.probe_seconds,
+        patience=cadence.patience,
+    )
+    return dg.Definitions(
+        assets=[reconcile_assets(catalogue), decision_assets(catalogue)],
+        jobs=[full_reconcile_job(), micro_batch_job()],
+        schedules=[full_reconcile_schedule(cadence.full_cron)],
+        sensors=[sensor],
+        resources={"platform": platform_resource(make_platform)},
+        executor=dg.in_process_executor,
+    )

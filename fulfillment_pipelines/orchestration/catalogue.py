@@ -1,0 +1,125 @@
+"""What there is to orchestrate: feeds, SQL models, rules and invariants of one distributor, and what reads what.
+
+Plain values that every other module here derives its assets and checks from. Nothing of Dagster belongs here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Self
+
+from fulfillment_pipelines.canonical.admission import CanonicalFeed
+from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.reconcile.rules import Rule
+from fulfillment_pipelines.sql_models import SqlModel, read_models
+from fulfillment_pipelines.systems.declaration import SystemDeclaration
+
+_FEED_UNION: Final = "feed_"
+_DIFFERENCES: Final = "rec_differences"
+_HEADER_ENTRY: Final = re.compile(r"^--\s*[a-z_]+:")
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything of one distributor that becomes an asset or a check.
+
+    Attributes:
+        declarations: Declared systems by name.
+        feeds: Declared feeds; each is one `snap_*` table.
+        operations: Tables in which the platform records its own work, one per file of `sql/00_operations`.
+        canonical: Files of `sql/20_canonical`.
+        rules: The rules that apply to the declared systems.
+        reconciled: Ledgers, findings and verdicts: files of `sql/30_reconcile`.
+        marts: Files of `sql/40_marts`.
+        invariants: Files of `sql/checks`.
+    """
+
+    declarations: Mapping[str, SystemDeclaration]
+    feeds: tuple[CanonicalFeed, ...]
+    operations: tuple[SqlModel, ...]
+    canonical: tuple[SqlModel, ...]
+    rules: tuple[Rule, ...]
+    reconciled: tuple[SqlModel, ...]
+    marts: tuple[SqlModel, ...]
+    invariants: tuple[SqlModel, ...]
+
+    @classmethod
+    def of(cls, platform: Platform) -> Self:
+        """Read the catalogue of a platform; nothing is connected.
+
+        Raises:
+            ConfigurationError: An SQL file cannot be read.
+        """
+        sql = platform.settings.project_root / "sql"
+        return cls(
+            declarations=platform.registry.declarations,
+            feeds=platform.feeds,
+            operations=read_models(sql / "00_operations"),
+            canonical=read_models(sql / "20_canonical"),
+            rules=platform.reconciler.rules,
+            reconciled=read_models(sql / "30_reconcile"),
+            marts=read_models(sql / "40_marts"),
+            invariants=read_models(sql / "checks"),
+        )
+
+    @cached_property
+    def models(self) -> Mapping[str, SqlModel]:
+        """Every model that becomes an asset with upstream assets of its own, by asset name, in running order."""
+        return {
+            **{model.name: model for model in self.canonical},
+            **{rule_asset(rule): rule.model for rule in self.rules},
+            **{model.name: model for model in (*self.reconciled, *self.marts)},
+        }
+
+    @cached_property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the assets that the reconcile stage writes, in running order."""
+        return (*(model.name for model in self.operations), *self.models)
+
+    def upstream(self, name: str) -> frozenset[str]:
+        """Return the assets that an asset is made from.
+
+        Args:
+            name: A name of `tables`.
+        """
+        if name not in self.models:
+            return frozenset(feed.table for feed in self.feeds)
+        found = (asset for table in self.models[name].tables for asset in self.assets_behind(table))
+        return frozenset(found) - {name}
+
+    def assets_behind(self, table: str) -> frozenset[str]:
+        """Return the assets behind a table that a model reads; none for reference data and working tables."""
+        if table.startswith(_FEED_UNION):
+            return frozenset(feed.table for feed in self.feeds if _FEED_UNION + feed.contract.name == table)
+        if table == _DIFFERENCES:
+            return frozenset(rule_asset(rule) for rule in self.rules)
+        return frozenset({table} & {*self.tables, *(feed.table for feed in self.feeds)})
+
+    def feeds_of(self, systems: Iterable[str]) -> tuple[CanonicalFeed, ...]:
+        """Return the feeds of some systems."""
+        wanted = frozenset(systems)
+        return tuple(feed for feed in self.feeds if feed.system in wanted)
+
+    def subject_of(self, invariant: SqlModel) -> str:
+        """Return the asset an invariant speaks of: the last one made of those that it reads."""
+        read = [name for name in self.tables if name in invariant.tables]
+        return read[-1] if read else "rec_findings"
+
+
+def rule_asset(rule: Rule) -> str:
+    """Return the asset name of a rule."""
+    return f"rule_{rule.model.name}"
+
+
+def prose(model: SqlModel) -> str:
+    """Return the sentences that stand above a model's SQL, without its header entries."""
+    return " ".join(_sentences(model))
+
+
+def _sentences(model: SqlModel) -> Iterator[str]:
+    for line in model.body.splitlines():
+        if not line.startswith("--"):
+            return
+        if not _HEADER_ENTRY.match(line) and not line.startswith("--   "):
+            yield line.removeprefix("--").strip()

@@ -1,0 +1,36 @@
+"""The two ways the loop is run by Dagster: everything, or what changed."""
+
+from typing import Final
+
+import dagster as dg
+
+from fulfillment_pipelines.orchestration.assets.reconcile import STEP
+
+FULL_RECONCILE: Final = "full_reconcile"
+MICRO_BATCH: Final = "micro_batch"
+
+_EXTENT_TAG: Final = "extent"
+
+
+def full_reconcile_job() -> dg.UnresolvedAssetJobDefinition:
+    """Return the job that pulls every system whole, validates every feed and revisits every key."""
+    return dg.define_asset_job(
+        FULL_RECONCILE,
+        selection=dg.AssetSelection.all(),
+        config=dg.RunConfig(ops={STEP: {"config": {"full": True}}}),
+        tags={_EXTENT_TAG: "full"},
+        description="Pull every system whole, validate every feed, revisit every key, decide and dispatch.",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def micro_batch_job() -> dg.UnresolvedAssetJobDefinition:
+    """Return the job that revisits what changed; whoever requests it selects the feeds to pull."""
+    return dg.define_asset_job(
+        MICRO_BATCH,
+        selection=dg.AssetSelection.all(),
+        config=dg.RunConfig(ops={STEP: {"config": {"full": False}}}),
+        tags={_EXTENT_TAG: "changed"},
+        description="Pull the systems that changed, revisit the keys they changed, decide and dispatch.",
+        executor_def=dg.in_process_executor,
+    )

@@ -1,0 +1,127 @@
+"""Look at every feed without landing anything, and tell which systems have something new to say.
+
+Used between runs, often, and so without the lake: what was seen last is kept by the caller. Landing and judging
+what a system says belongs to `snapshots`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from fulfillment_pipelines.canonical.admission import CanonicalFeed
+from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope
+from fulfillment_pipelines.errors import BadDataError, RejectedError, RetryableError
+from fulfillment_pipelines.systems.port import SnapshotSource
+from fulfillment_pipelines.systems.registry import Registry
+
+_SIDE_BY_SIDE: Final = 8
+_UNANSWERED: Final = "unanswered"
+
+
+class Sight(BaseModel):
+    """What a feed showed at one moment.
+
+    Attributes:
+        fingerprint: Hash of its records; the same while they are.
+        as_of: The moment it spoke of; None when it did not answer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    as_of: AwareDatetime | None = None
+
+
+class Seen(BaseModel):
+    """What was seen of all feeds when a run was last requested.
+
+    Attributes:
+        requested: How many runs were requested before.
+        requested_at: When the last one was.
+        sights: By feed, `system/entity`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    requested: int = 0
+    requested_at: AwareDatetime | None = None
+    sights: Mapping[str, Sight] = {}
+
+    def is_quiet_since(self, now: datetime, patience: timedelta) -> bool:
+        """Return whether nothing was requested for so long that time alone may have changed a verdict."""
+        return self.requested_at is None or now - self.requested_at >= patience
+
+    def systems_to_pull(self, sights: Mapping[str, Sight], registry: Registry) -> tuple[str, ...]:
+        """Return the systems that changed, answer again or no longer, or whose last pull is about to go stale."""
+        return tuple(
+            dict.fromkeys(
+                feed.system
+                for feed in registry.entities()
+                if _is_news(
+                    self.sights.get(feed.name),
+                    sights[feed.name],
+                    timedelta(seconds=registry.declaration(feed.system).freshness_seconds),
+                )
+            )
+        )
+
+    def after(self, sights: Mapping[str, Sight], systems: Sequence[str], now: datetime) -> Seen:
+        """Return what is known once a run for these systems is requested; the others keep what was seen at theirs."""
+        pulled = {name: sight for name, sight in sights.items() if name.partition("/")[0] in systems}
+        return Seen(requested=self.requested + 1, requested_at=now, sights={**self.sights, **pulled})
+
+
+def probe(registry: Registry, feeds: Sequence[CanonicalFeed]) -> Mapping[str, Sight]:
+    """Ask every feed and return what it shows, by name; systems side by side, each one's entities in turn.
+
+    Raises:
+        ConfigurationError: A declaration or a secret is wrong.
+    """
+
+    def probe_system(system: str) -> list[tuple[str, Sight]]:
+        own = (feed for feed in feeds if feed.system == system)
+        return [
+            (f"{feed.system}/{feed.entity}", _sight(registry.source(feed.system, feed.entity), feed)) for feed in own
+        ]
+
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE, thread_name_prefix="probe") as pool:
+        return dict(pair for pairs in pool.map(probe_system, registry.systems) for pair in pairs)
+
+
+def _sight(source: SnapshotSource, feed: CanonicalFeed) -> Sight:
+    try:
+        snapshot = source.pull(Scope())
+    except (RetryableError, BadDataError, RejectedError):
+        return Sight(fingerprint=_UNANSWERED)
+    digest = hashlib.sha256(b"complete" if snapshot.complete else b"partial")
+    for page in snapshot.pages:
+        digest.update(_records(page, feed.layout.records_path))
+    return Sight(fingerprint=digest.hexdigest()[:16], as_of=snapshot.as_of)
+
+
+def _records(page: Page, records_path: str) -> bytes:
+    """Return the bytes that are the same while the records are: a JSON page also says when it was asked for."""
+    if page.format is not PageFormat.JSON:
+        return page.content
+    try:
+        found = json.loads(page.content)
+        for name in records_path.split(".") if records_path else ():
+            found = found[name]
+    except (ValueError, KeyError, TypeError):
+        return page.content
+    return json.dumps(found, sort_keys=True).encode()
+
+
+def _is_news(before: Sight | None, now: Sight, freshness: timedelta) -> bool:
+    if before is None or before.fingerprint != now.fingerprint:
+        return True
+    if before.as_of is None or now.as_of is None:
+        return False
+    return now.as_of - before.as_of >= freshness / 3

@@ -1,0 +1,84 @@
+"""What sets off a micro-batch: a change in a system."""
+
+import hashlib
+from datetime import timedelta
+from typing import Final
+
+import dagster as dg
+
+from fulfillment_pipelines.domain.clock import Clock
+from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.orchestration.assets.specs import CASES, CORRECTIONS
+from fulfillment_pipelines.orchestration.catalogue import Catalogue
+from fulfillment_pipelines.orchestration.jobs import micro_batch_job
+from fulfillment_pipelines.orchestration.probing import Seen, probe
+from fulfillment_pipelines.orchestration.resources import PlatformMaker
+
+SOURCE_CHANGES: Final = "source_changes"
+
+_UNDER_WAY: Final = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def source_changes_sensor(
+    catalogue: Catalogue, make_platform: PlatformMaker, clock: Clock, *, every_seconds: int, patience: timedelta
+) -> dg.SensorDefinition:
+    """Return the sensor that asks the systems and requests a micro-batch for those with news; it is on from the start.
+
+    While a run is under way nothing is asked, so that changes gather for the next one instead of queueing up. A run
+    that failed is made good by the next change, or when the patience ends.
+
+    Args:
+        catalogue: What there is.
+        make_platform: Builds a platform whose clock does not need the lake; only its systems are used.
+        clock: The time of this machine.
+        every_seconds: How often the systems are asked.
+        patience: After so long without a request everything is revisited, since deadlines pass by themselves.
+    """
+
+    @dg.sensor(
+        name=SOURCE_CHANGES,
+        job=micro_batch_job(),
+        minimum_interval_seconds=every_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks every system whether it has something new to say, and has that reconciled.",
+    )
+    def source_changes(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        if context.instance.get_runs_count(dg.RunsFilter(statuses=_UNDER_WAY)):
+            return dg.SkipReason("A run is under way; what changes meanwhile is for the next one.")
+        seen = Seen.model_validate_json(context.cursor) if context.cursor else Seen()
+        with make_platform() as platform:
+            return _evaluated(platform, catalogue, seen, clock, patience)
+
+    return source_changes
+
+
+def _evaluated(
+    platform: Platform, catalogue: Catalogue, seen: Seen, clock: Clock, patience: timedelta
+) -> dg.SensorResult | dg.SkipReason:
+    sights = probe(platform.registry, platform.feeds)
+    now = clock.now()
+    systems = seen.systems_to_pull(sights, platform.registry)
+    if seen.is_quiet_since(now, patience):
+        systems = platform.registry.systems
+    if not systems:
+        return dg.SkipReason("No system has anything new to say.")
+    later = seen.after(sights, systems, now)
+    feeds = [feed.table for feed in catalogue.feeds_of(systems)]
+    request = dg.RunRequest(
+        run_key=_run_key(seen, later),
+        asset_selection=[dg.AssetKey(name) for name in (*feeds, *catalogue.tables, CASES, CORRECTIONS)],
+        tags={"systems": "-".join(systems)} if len(systems) < len(platform.registry.systems) else {},
+    )
+    return dg.SensorResult(run_requests=[request], cursor=later.model_dump_json())
+
+
+def _run_key(before: Seen, after: Seen) -> str:
+    """Name a step from one sight to the next: a daemon that ends before it kept the cursor requests the same run."""
+    sights = "".join(f"{name}{sight.fingerprint}{sight.as_of}" for name, sight in sorted(after.sights.items()))
+    return hashlib.sha256(f"{before.model_dump_json()}{sights}".encode()).hexdigest()[:24]

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.domain.clock import FixedClock, WallClock
+from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed, Receipt
+from fulfillment_pipelines.domain.finding import Finding
+from fulfillment_pipelines.exceptions.intake import CasePolicy, intake
+from fulfillment_pipelines.ledger import audit
+from fulfillment_pipelines.ledger.outbox import Outcome
+from fulfillment_pipelines.ledger.readings import list_corrections, show_case
+from fulfillment_pipelines.ledger.unit_of_work import Ledger
+
+# The target counts every call as another effect, so that nothing but the dispatcher keeps it to one.
+WORKER = """
+import os
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.policy import read_correction_policy
+from fulfillment_pipelines.domain.clock import FixedClock, WallClock
+from fulfillment_pipelines.domain.correction import Observed, Receipt
+from fulfillment_pipelines.ledger.unit_of_work import Ledger
+
+url, effects_path, seeds, now, dies_at = sys.argv[1:]
+effects = Path(effects_path)
+
+
+def die_if(point):
+    if point == dies_at:
+        os._exit(9)
+
+
+class Target:
+    system = "finance"
+
+    def apply(self, correction):
+        die_if("before the effect")
+        with effects.open("a") as file:
+            file.write(correction.idempotency_key + "\\n")
+        die_if("after the effect")
+        return Receipt(correction.idempotency_key, Observed.APPLIED, "INV-9", datetime.now(UTC))
+
+    def read_back(self, correction):
+        die_if("before the look")
+        seen = effects.exists() and correction.idempotency_key in effects.read_text().split()
+        if not seen:
+            die_if("after the look")
+        return Observed.APPLIED if seen else Observed.ABSENT
+
+
+dispatcher = Dispatcher(
+    Ledger(url),
+    lambda system: Target(),
+    read_correction_policy(Path(seeds) / "corrections.yaml").delivery,
+    clock=FixedClock(datetime.fromisoformat(now)),
+    machine_clock=WallClock(),
+    jitter=lambda: 0.0,
+)
+if dies_at == "after the claim":
+    dispatcher._claim(datetime.fromisoformat(now))
+    os._exit(9)
+if dies_at == "after the answer":
+    claim = dispatcher._claim(datetime.fromisoformat(now))
+    list(dispatcher._attempts(claim))
+    os._exit(9)
+dispatcher.run()
+"""
+KILLED = 9
+SEEDS = Path(__file__).parents[2] / "data" / "seeds"
+
+
+@pytest.fixture
+def approved(
+    ledger: Ledger,
+    case_policy: CasePolicy,
+    correction_policy: CorrectionPolicy,
+    make_finding: Callable[..., Finding],
+    noon: datetime,
+) -> Callable[[int, str], None]:
+    """Approve corrections of a message."""
+
+    def approve(count: int, message: str) -> None:
+        findings = [make_finding(business_key=f"SO-{number}", message=message) for number in range(count)]
+        with ledger.unit_of_work() as work:
+            intake(work, findings, [], policy=case_policy, now=noon)
+            propose(work, findings, policy=correction_policy, target_of=lambda role, _node: role, now=noon)
+            work.commit()
+
+    return approve
+
+
+@pytest.fixture
+def start(ledger_url: str, tmp_path: Path, noon: datetime) -> Callable[[str], subprocess.Popen[bytes]]:
+    """Start a dispatcher in a process of its own that dies at a point."""
+
+    def launch(dies_at: str) -> subprocess.Popen[bytes]:
+        arguments = [ledger_url, str(tmp_path / "effects"), str(SEEDS), noon.isoformat(), dies_at]
+        return subprocess.Popen([sys.executable, "-c", WORKER, *arguments])
+
+    return launch
+
+
+def _effects(tmp_path: Path) -> list[str]:
+    path = tmp_path / "effects"
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+
+class Target:
+    """The same target, seen from the process that goes on after the crash."""
+
+    system = "finance"
+
+    def __init__(self, effects: Path) -> None:
+        self._effects = effects
+
+    def apply(self, correction: Correction) -> Receipt:
+        with self._effects.open("a", encoding="utf-8") as file:
+            file.write(f"{correction.idempotency_key}\n")
+        return Receipt(correction.idempotency_key, Observed.APPLIED, "INV-9", datetime.now(UTC))
+
+    def read_back(self, correction: Correction) -> Observed:
+        seen = self._effects.exists() and correction.idempotency_key in self._effects.read_text(encoding="utf-8")
+        return Observed.APPLIED if seen else Observed.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("message", "dies_at"),
+    [
+        ("invoice.amend", "after the claim"),
+        ("invoice.amend", "before the effect"),
+        ("invoice.amend", "after the effect"),
+        ("invoice.amend", "after the answer"),
+        ("invoice.request", "before the look"),
+        ("invoice.request", "after the look"),
+        ("invoice.request", "after the effect"),
+    ],
+)
+def test_a_worker_killed_at_any_point_leaves_one_effect_after_the_rerun(
+    *,
+    ledger: Ledger,
+    correction_policy: CorrectionPolicy,
+    approved: Callable[[int, str], None],
+    start: Callable[[str], subprocess.Popen[bytes]],
+    tmp_path: Path,
+    noon: datetime,
+    message: str,
+    dies_at: str,
+) -> None:
+    approved(1, message)
+    assert start(dies_at).wait(timeout=60) == KILLED
+    rerun = Dispatcher(
+        ledger,
+        lambda _system: Target(tmp_path / "effects"),
+        correction_policy.delivery,
+        clock=FixedClock(noon),
+        machine_clock=WallClock(),
+        jitter=lambda: 0.0,
+    )
+    assert rerun.run().acked == 1
+    with ledger.reading() as work:
+        (record,) = list_corrections(work)
+        found = show_case(work, record.case_id)
+        assert audit.verify(work).intact
+    assert _effects(tmp_path) == [record.idempotency_key]
+    assert found.corrections[0].receipts[0].outcome is Outcome.UNKNOWN_OUTCOME
+
+
+def test_two_processes_at_once_have_one_effect_each(
+    ledger: Ledger,
+    approved: Callable[[int, str], None],
+    start: Callable[[str], subprocess.Popen[bytes]],
+    tmp_path: Path,
+) -> None:
+    approved(25, "invoice.amend")
+    workers = [start("never"), start("never")]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+    with ledger.reading() as work:
+        keys = {record.idempotency_key for record in list_corrections(work) if record.state is CorrectionState.ACKED}
+        assert audit.verify(work).intact
+    effects = _effects(tmp_path)
+    assert (len(keys), sorted(effects)) == (25, sorted(keys))

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fulfillment_pipelines.domain.correction import CorrectionState, Observed
+from fulfillment_pipelines.domain.finding import Finding, Verdict
+from fulfillment_pipelines.errors import UnknownOutcomeError
+from fulfillment_pipelines.ledger.readings import CorrectionFilter, list_corrections, totals_by_code
+
+FindingMaker = Callable[..., Finding]
+
+
+@pytest.mark.parametrize("answer", [Observed.APPLIED, Observed.QUEUED, UnknownOutcomeError("timed out")])
+def test_a_later_snapshot_without_the_difference_verifies_what_was_sent(
+    both_desk: Any, make_direct: FindingMaker, answer: Observed | Exception
+) -> None:
+    both_desk.take_in(make_direct())
+    both_desk.target.answers = [answer]
+    both_desk.dispatcher().run()
+    both_desk.wait(600)
+    confirmed, _ = both_desk.take_in()
+    record = both_desk.only()
+    assert confirmed.verified == (record.correction_id,)
+    assert (record.state, record.proving_watermark_at) == (CorrectionState.VERIFIED, both_desk.clock.now())
+    both_desk.wait(600)
+    both_desk.dispatcher().run()
+    assert both_desk.target.calls == ["apply"]
+
+
+def test_an_acknowledgement_is_not_a_cure(desk: Any, make_direct: FindingMaker) -> None:
+    desk.take_in(make_direct())
+    desk.dispatcher().run()
+    confirmed, _ = desk.take_in()
+    assert (confirmed.verified, desk.only().state) == ((), CorrectionState.ACKED)
+
+
+@pytest.mark.parametrize("judgement", ["", "price"])
+def test_what_is_no_longer_needed_is_withdrawn_and_never_sent(
+    both_desk: Any, make_direct: FindingMaker, judgement: str
+) -> None:
+    both_desk.take_in(make_direct(judgement_reason=judgement))
+    both_desk.wait(600)
+    confirmed, _ = both_desk.take_in()
+    assert confirmed.withdrawn == (both_desk.only().correction_id,)
+    assert both_desk.only().state is CorrectionState.SUPERSEDED
+    both_desk.dispatcher().run()
+    assert both_desk.target.calls == []
+
+
+def test_acknowledged_corrections_without_effect_can_be_counted_by_later_snapshots(
+    both_desk: Any, make_direct: FindingMaker
+) -> None:
+    both_desk.take_in(make_direct())
+    both_desk.dispatcher().run()
+    both_desk.take_in(make_direct())
+    counts = []
+    for _ in range(2):
+        both_desk.wait(600)
+        later = make_direct(watermark_at=both_desk.clock.now())
+        confirmed, _ = both_desk.take_in(later)
+        repeated, _ = both_desk.take_in(later)
+        counts.append((confirmed.unproved, repeated.unproved, both_desk.only().unproved_watermarks))
+    assert counts == [(1, 0, 1), (1, 0, 2)]
+    with both_desk.ledger.reading() as work:
+        stuck = list_corrections(work, CorrectionFilter(minimum_unproved_watermarks=2))
+    assert [record.correction_id for record in stuck] == [both_desk.only().correction_id]
+
+
+def test_an_unknown_verdict_proves_nothing(desk: Any, make_direct: FindingMaker) -> None:
+    desk.take_in(make_direct())
+    desk.dispatcher().run()
+    desk.wait(600)
+    confirmed, _ = desk.take_in(make_direct(verdict=Verdict.UNKNOWN, watermark_at=desk.clock.now()))
+    assert (confirmed.verified, confirmed.unproved) == ((), 0)
+
+
+def test_totals_tell_open_value_and_ended_cases_by_code(both_desk: Any, make_direct: FindingMaker) -> None:
+    both_desk.take_in(make_direct(business_key="SO-1"), make_direct(business_key="SO-2"))
+    both_desk.wait(600)
+    both_desk.take_in(make_direct(business_key="SO-2", watermark_at=both_desk.clock.now()))
+    with both_desk.ledger.reading() as work:
+        (total,) = totals_by_code(work)
+    assert (total.code, total.open_cases, total.ended_cases) == ("FIN-01", 1, 1)
+    assert str(total.value_at_risk_amount) == "120.50"
