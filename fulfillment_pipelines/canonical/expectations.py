@@ -137,6 +137,10 @@ class Validator:
         outcomes |= self._judge(_ROWS, [_columns_present(contract)], evaluated_rows)
         return _in_order(contract, outcomes | self._judge(_TOTALS, _totals_suite(counts), counts.landed_rows))
 
+    def warm_up(self) -> None:
+        """Import Great Expectations now, where there is something else to wait for."""
+        self._connected()
+
     def close(self) -> None:
         """Close the connections of Great Expectations; the warehouse's own stays open."""
         if self._batches is not None:
@@ -169,11 +173,15 @@ class Validator:
         with self._warehouse.reading() as cursor:
             cursor.execute(statement, dict(parameters or {}))
 
+    def _connected(self) -> _Batches:
+        if self._batches is None:
+            self._batches = _Batches(self._warehouse)
+        return self._batches
+
     def _judge(self, table: str, suite: Sequence[Expectation], evaluated_rows: int) -> dict[str, ExpectationOutcome]:
         if not suite:
             return {}
-        self._batches = self._batches or _Batches(self._warehouse)
-        results = self._batches.validate(table, suite)
+        results = self._connected().validate(table, suite)
         outcomes = (_outcome(result, evaluated_rows) for result in results)
         return {outcome.check_id: outcome for outcome in outcomes}
 

@@ -18,6 +18,7 @@ JsonSchema: TypeAlias = dict[str, object]
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+), (\d+)\)")
+_INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 _BEYOND_SCHEMA: Final = (CheckKind.UNIT, CheckKind.ORDER, CheckKind.UNIQUE)
 _TYPE_TITLES: Final = {
     ColumnType.TEXT: "text",
@@ -71,7 +72,7 @@ def _value(column: Column) -> JsonSchema:
             bound = {} if column.minimum is None else {"minimum": column.minimum}
             return {"type": "integer", "maximum": 2**63 - 1, **bound}
         case ColumnType.INSTANT:
-            return {"type": "string", "format": "date-time"}
+            return {"type": "string", "format": "date-time", "pattern": _INSTANT}
         case _:
             return _decimal(column)
 

@@ -7,10 +7,11 @@ belong to `reconcile.tolerances`, policies to the stages that follow them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Final, get_type_hints
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,14 @@ from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.systems.yaml_file import read_yaml
 from fulfillment_pipelines.warehouse import Connection, Warehouse
 
+_ARROW_TYPES: Final[Mapping[type, pa.DataType]] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    Decimal: pa.decimal128(18, 4),
+    date: pa.date32(),
+    datetime: pa.timestamp("us", "UTC"),
+}
 _CALENDAR_REACH = timedelta(days=400)
 
 
@@ -119,11 +128,10 @@ def read_unit_conversions(path: Path) -> tuple[UnitConversion, ...]:
 
 
 def _columns(row_type: type, rows: Sequence[object]) -> pa.Table:
-    names = [field.name for field in fields(row_type)]
-    table = pa.Table.from_pylist([asdict(row) for row in rows])  # type: ignore[call-overload]
-    if not rows:
-        return pa.table({name: pa.array([], pa.string()) for name in names})
-    return table.select(names)
+    hints = get_type_hints(row_type)
+    return pa.table(
+        {name: pa.array([getattr(row, name) for row in rows], _ARROW_TYPES[hint]) for name, hint in hints.items()}
+    )
 
 
 def _node_columns(nodes: Mapping[str, NodeReference]) -> pa.Table:

@@ -72,13 +72,13 @@ class CorrectionPolicy(Seed):
 
     def clause_for(self, code: str) -> Clause:
         """Return what holds for a code."""
-        default = Clause(
+        own = next((clause for clause in self.automatic.clauses if clause.code == code), None)
+        return own or Clause(
             clause_id=DEFAULT_CLAUSE_ID,
             code=code,
             minimum_snapshots=self.automatic.minimum_snapshots,
-            because="two successive snapshots confirm each other",
+            because="successive snapshots confirm each other",
         )
-        return next((clause for clause in self.automatic.clauses if clause.code == code), default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,8 @@ def _class_is_not_automatic(question: _Question) -> _Objection | None:
 
 
 def _switch_is_engaged(question: _Question) -> _Objection | None:
+    if not question.circumstances.switches:
+        return None
     covering = {
         KillSwitch(SwitchScope.EVERYTHING),
         KillSwitch(SwitchScope.TARGET, question.circumstances.target),

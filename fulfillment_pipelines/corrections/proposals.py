@@ -45,6 +45,7 @@ from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 TargetOf: TypeAlias = Callable[[str, str], str]
 """Returns the declared name of the system that plays a role at a node."""
 
+_SEPARATOR = "\n"
 _WAITING = frozenset({CorrectionState.PROPOSED, CorrectionState.PENDING})
 _UNSENT = frozenset({CorrectionState.APPROVED, CorrectionState.RETRYING})
 _SENT = frozenset({CorrectionState.SENT, CorrectionState.UNKNOWN_OUTCOME})
@@ -78,18 +79,15 @@ def idempotency_key_of(case: Case, target: str, finding: Finding) -> str:
     A difference that comes back after its cure was proved is another exception in this sense: the target must
     not take the correction for a repetition of the first.
     """
-    said = json.dumps(
-        [
+    said = _SEPARATOR.join(
+        (
             case.case_id,
-            case.times_opened,
+            str(case.times_opened),
             target,
             finding.message,
-            json.loads(_canonical(finding.payload)),
+            _canonical(finding.payload),
             finding.rule_version,
-        ],
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
+        )
     )
     return hashlib.sha256(said.encode()).hexdigest()
 
@@ -357,6 +355,7 @@ def _record(
 
 
 def _canonical(text: str) -> str:
+    """Return a JSON object with its keys in order and without blanks; no line break is left in it."""
     try:
         content = json.loads(text or "{}")
     except json.JSONDecodeError as error:

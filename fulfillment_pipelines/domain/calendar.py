@@ -153,9 +153,8 @@ class BusinessCalendar:
             before += closes - opens
 
     def _openings(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
-        # Endless, since holidays are finite and some weekday works. It begins one day earlier than the local
-        # date, because an opening that runs until midnight may still be on.
-        first = since.astimezone(ZoneInfo(self.zone)).date() - timedelta(days=1)
+        # Endless, since holidays are finite and some weekday works.
+        first = since.astimezone(ZoneInfo(self.zone)).date()
         for number in count():
             day = first + timedelta(days=number)
             if self._works_on(day):

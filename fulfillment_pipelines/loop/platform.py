@@ -19,7 +19,7 @@ from typing import Self
 from fulfillment_pipelines.canonical.admission import Admitter, CanonicalFeed
 from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_references
 from fulfillment_pipelines.canonical.models import CanonicalModels
-from fulfillment_pipelines.canonical.reference import ReferenceData, read_nodes, read_unit_conversions
+from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policy import CorrectionPolicy, read_correction_policy
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
@@ -116,7 +116,7 @@ def build_platform(
     Raises:
         ConfigurationError: A file is missing or wrong; the message names it.
     """
-    distributor = load_distributor(config or settings.config, settings.project_root)
+    distributor = load_distributor(config or settings.config, settings.runtime_dir)
     machine_clock = WallClock()
     warehouse = open_lake(settings, distributor)
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
@@ -124,7 +124,7 @@ def build_platform(
     registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made)
     ledger = open_ledger(settings, distributor)
     correction_policy = read_correction_policy(distributor.seeds / "corrections.yaml")
-    reference = _reference_data(distributor, registry)
+    reference = read_reference(distributor, feed_references(registry))
     return Platform(
         settings=settings,
         distributor=distributor,
@@ -174,12 +174,17 @@ def open_ledger(settings: Settings, distributor: Distributor) -> Ledger:
     return Ledger(settings.ledger_url or f"sqlite:///{runtime_folder(settings, distributor) / 'ledger.sqlite'}")
 
 
-def _reference_data(distributor: Distributor, registry: Registry) -> ReferenceData:
+def read_reference(distributor: Distributor, feeds: Sequence[FeedReference]) -> ReferenceData:
+    """Read a distributor's reference data from its seeds.
+
+    Raises:
+        ConfigurationError: A file is missing or wrong; the message names it.
+    """
     return ReferenceData(
         nodes=read_nodes(distributor.seeds / "nodes.yaml"),
         units=read_unit_conversions(distributor.seeds / "unit_conversions.csv"),
         calendars=read_calendars(distributor.seeds / "calendars.yaml"),
-        feeds=feed_references(registry),
+        feeds=feeds,
     )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Final, Self
 
 from fulfillment_pipelines.canonical.admission import CanonicalFeed
@@ -65,7 +66,7 @@ class Catalogue:
 
     @cached_property
     def models(self) -> Mapping[str, SqlModel]:
-        """Every model that becomes an asset with upstream assets of its own, by asset name, in running order."""
+        """Every model that becomes an asset with upstream assets of its own, by asset name."""
         return {
             **{model.name: model for model in self.canonical},
             **{rule_asset(rule): rule.model for rule in self.rules},
@@ -74,8 +75,10 @@ class Catalogue:
 
     @cached_property
     def tables(self) -> tuple[str, ...]:
-        """Names of the assets that the reconcile stage writes, in running order."""
-        return (*(model.name for model in self.operations), *self.models)
+        """Names of the assets that the reconcile stage writes, each behind those it is made from."""
+        names = (*(model.name for model in self.operations), *self.models)
+        made_from = {name: sorted(self.upstream(name).intersection(names)) for name in names}
+        return tuple(TopologicalSorter(made_from).static_order())
 
     def upstream(self, name: str) -> frozenset[str]:
         """Return the assets that an asset is made from.
@@ -94,7 +97,8 @@ class Catalogue:
             return frozenset(feed.table for feed in self.feeds if _FEED_UNION + feed.contract.name == table)
         if table == _DIFFERENCES:
             return frozenset(rule_asset(rule) for rule in self.rules)
-        return frozenset({table} & {*self.tables, *(feed.table for feed in self.feeds)})
+        operations = {model.name for model in self.operations}
+        return frozenset({table} & {*operations, *self.models, *(feed.table for feed in self.feeds)})
 
     def feeds_of(self, systems: Iterable[str]) -> tuple[CanonicalFeed, ...]:
         """Return the feeds of some systems."""

@@ -4,6 +4,9 @@ from typing import Final
 
 import dagster as dg
 
+# Dagster gives the type that `define_asset_job` returns no public name.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
 from fulfillment_pipelines.orchestration.assets.reconcile import STEP
 
 FULL_RECONCILE: Final = "full_reconcile"
@@ -12,7 +15,7 @@ MICRO_BATCH: Final = "micro_batch"
 _EXTENT_TAG: Final = "extent"
 
 
-def full_reconcile_job() -> dg.UnresolvedAssetJobDefinition:
+def full_reconcile_job() -> UnresolvedAssetJobDefinition:
     """Return the job that pulls every system whole, validates every feed and revisits every key."""
     return dg.define_asset_job(
         FULL_RECONCILE,
@@ -24,7 +27,7 @@ def full_reconcile_job() -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def micro_batch_job() -> dg.UnresolvedAssetJobDefinition:
+def micro_batch_job() -> UnresolvedAssetJobDefinition:
     """Return the job that revisits what changed; whoever requests it selects the feeds to pull."""
     return dg.define_asset_job(
         MICRO_BATCH,

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from fulfillment_pipelines.orchestration.jobs import full_reconcile_job
+from fulfillment_pipelines.orchestration.jobs import FULL_RECONCILE
 
 
 def full_reconcile_schedule(cron: str) -> dg.ScheduleDefinition:
@@ -13,7 +13,7 @@ def full_reconcile_schedule(cron: str) -> dg.ScheduleDefinition:
     """
     return dg.ScheduleDefinition(
         name="full_reconcile_schedule",
-        job=full_reconcile_job(),
+        job_name=FULL_RECONCILE,
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -10,7 +10,7 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.orchestration.assets.specs import CASES, CORRECTIONS
 from fulfillment_pipelines.orchestration.catalogue import Catalogue
-from fulfillment_pipelines.orchestration.jobs import micro_batch_job
+from fulfillment_pipelines.orchestration.jobs import MICRO_BATCH
 from fulfillment_pipelines.orchestration.probing import Seen, probe
 from fulfillment_pipelines.orchestration.resources import PlatformMaker
 
@@ -43,7 +43,7 @@ def source_changes_sensor(
 
     @dg.sensor(
         name=SOURCE_CHANGES,
-        job=micro_batch_job(),
+        job_name=MICRO_BATCH,
         minimum_interval_seconds=every_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks every system whether it has something new to say, and has that reconciled.",

@@ -32,7 +32,11 @@ Scalar: TypeAlias = str | int | float | bool | Decimal | datetime | None
 Row: TypeAlias = Mapping[str, Scalar]
 Tables: TypeAlias = Mapping[str, Sequence[Row]]
 
-_TABLES: Final = "select distinct table_name from information_schema.tables where table_catalog in ('lake', 'memory')"
+_PREVIOUS: Final = {"previous_feeds": "rec_feeds", "previous_findings": "rec_findings"}
+"""What the run before has left, under the name by which models read it."""
+
+_NAMES: Final = "select distinct table_name from information_schema.tables where table_catalog in ('lake', 'memory')"
+_LAKE_TABLES: Final = "select table_name from information_schema.tables where table_catalog = 'lake'"
 
 
 class ExampleLake:
@@ -71,7 +75,7 @@ class ExampleLake:
         """
         cursor = self._warehouse.cursor()
         try:
-            for name, rows in tables.items():
+            for name, rows in {**dict.fromkeys(_PREVIOUS, ()), **tables}.items():
                 cursor.register(name, self._typed(name, rows, example))
             yield cursor
         finally:
@@ -94,6 +98,7 @@ class ExampleLake:
             rules=read_rules(read_models(self._sql / "30_reconcile" / "rules")),
             tolerances=self._tolerances,
         ).reconcile(self._now, full=True)
+        warehouse.write(_empty)
         return warehouse
 
     @cached_property
@@ -103,11 +108,11 @@ class ExampleLake:
 
     @cached_property
     def _names(self) -> frozenset[str]:
-        return frozenset(self._warehouse.query(_TABLES).column("table_name").to_pylist())
+        return frozenset(self._warehouse.query(_NAMES).column("table_name").to_pylist())
 
     def _typed(self, name: str, rows: Sequence[Row], example: str) -> pa.Table:
-        schema = self._schema(name, example)
-        defaults = self._defaults.get(name, {})
+        schema = self._schema(_PREVIOUS.get(name, name), example)
+        defaults = self._defaults.get(_PREVIOUS.get(name, name), {})
         filled = [{**_spoken_by(row, schema), **defaults, **row} for row in rows]
         unknown = sorted({column for row in filled for column in row} - set(schema.names))
         if unknown:
@@ -140,6 +145,12 @@ class ExampleLake:
 def _create_operations_tables(folder: Path, transaction: Connection) -> None:
     for model in read_models(folder):
         transaction.execute(model.body)
+
+
+def _empty(transaction: Connection) -> None:
+    """Remove what the models say of feeds that were never pulled; their columns stay."""
+    for (name,) in transaction.execute(_LAKE_TABLES).fetchall():
+        transaction.execute(exp.delete(name).sql(dialect="duckdb"))
 
 
 def _spoken_by(row: Row, schema: pa.Schema) -> Row:

@@ -48,12 +48,12 @@ class Distributor(BaseModel):
 _DISTRIBUTOR = TypeAdapter(Distributor)
 
 
-def load_distributor(path: Path, project_root: Path) -> Distributor:
+def load_distributor(path: Path, runtime_dir: Path) -> Distributor:
     """Read a distributor file.
 
     Args:
         path: The file. Its `systems` and `seeds` are relative to its own folder.
-        project_root: What its `references` are relative to.
+        runtime_dir: What its `references` are relative to.
 
     Raises:
         ConfigurationError: The file cannot be read or does not fit, or a declaration it names is not there.
@@ -72,7 +72,7 @@ def load_distributor(path: Path, project_root: Path) -> Distributor:
     return written.model_copy(
         update={
             "systems": systems,
-            "references": tuple((project_root / file).resolve() for file in written.references),
+            "references": tuple((runtime_dir / file).resolve() for file in written.references),
             "seeds": (folder / written.seeds).resolve(),
         }
     )

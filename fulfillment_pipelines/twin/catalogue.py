@@ -72,8 +72,8 @@ CUSTOMERS = tuple(f"C-{number:04d}" for number in range(1, _CUSTOMERS + 1))
 
 
 def write_unit_conversions(path: Path) -> None:
-    """Write the units that are not base units: sku, uom, base_uom, factor (base units in one uom)."""
+    """Write the units that are not base units: sku, uom, base_uom, base_qty (base units in one uom)."""
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("sku", "uom", "base_uom", "factor"))
+        rows.writerow(("sku", "uom", "base_uom", "base_qty"))
         rows.writerows((item.sku, CASE_UNIT, BASE_UNIT, item.pack_qty) for item in ITEMS if item.pack_qty > 1)

@@ -17,7 +17,9 @@ from fulfillment_pipelines.twin.order_flow import close_served_orders, create_or
 from fulfillment_pipelines.twin.plan import Kind, schedule, withdraw
 from fulfillment_pipelines.twin.stock_flow import PositionChange, change_erp_positions
 from fulfillment_pipelines.twin.system_tables import confirmations, erp_holds, inventory_adjustments
-from fulfillment_pipelines.twin.truth_tables import true_legs, true_orders
+from fulfillment_pipelines.twin.truth_tables import true_legs, true_lines, true_orders
+
+_EARLIEST_RELEASE_SECONDS = 900
 
 
 def create_lost_order(books: Books, portal_id: str, at: int) -> str:
@@ -39,6 +41,12 @@ def create_lost_order(books: Books, portal_id: str, at: int) -> str:
             found=order.order_no,
             remedy="read the order back",
         )
+    # the ERP dates a release from the moment it has the order
+    books.truth.execute(
+        update(true_lines)
+        .where(true_lines.c.order_id == order.order_id, true_lines.c.release_due_at < at + _EARLIEST_RELEASE_SECONDS)
+        .values(release_due_at=at + _EARLIEST_RELEASE_SECONDS)
+    )
     withdraw(books.truth, [Kind.CREATE_ORDER], order.order_id)
     schedule(books.truth, Kind.CREATE_ORDER, [(at, order.order_id)])
     create_orders(books, at)

@@ -11,7 +11,6 @@ from sqlalchemy import Row, insert, select, update
 
 from fulfillment_pipelines.twin.books import Books
 from fulfillment_pipelines.twin.catalogue import NODES, Node
-from fulfillment_pipelines.twin.order_flow import release_moment
 from fulfillment_pipelines.twin.plan import Kind, discard_due, due, postpone, schedule
 from fulfillment_pipelines.twin.system_tables import credit_holds, erp_holds, order_holds
 from fulfillment_pipelines.twin.timing import NEVER_AT, next_cycle
@@ -115,10 +114,13 @@ def postpone_blocked(books: Books, kind: Kind, until: int) -> None:
     """Move the due releases (ERP) or picks (WMS) that a hold blocks behind the end of the hold."""
     moved = True
     while moved:
-        moments = []
-        for row in _blocked(books, kind, until):
-            lag = row.release_lag if kind is Kind.RELEASE_LINE else _WORK_AFTER_CLEARING_SECONDS
-            moments.append((row.plan_id, NEVER_AT if row.active_until is None else row.active_until + lag))
+        moments = [
+            (
+                row.plan_id,
+                NEVER_AT if row.active_until is None else row.active_until + _WORK_AFTER_CLEARING_SECONDS,
+            )
+            for row in _blocked(books, kind, until)
+        ]
         postpone(books.truth, moments)
         moved = any(at <= until for _, at in moments)
 
@@ -165,7 +167,7 @@ def _blocked(books: Books, kind: Kind, until: int) -> list[Row[Any]]:
     systems = [ERP_SYSTEM] if kind is Kind.RELEASE_LINE else list(NODES)
     at_system = hold_views.c.system == (ERP_SYSTEM if kind is Kind.RELEASE_LINE else true_lines.c.node)
     query = (
-        select(plan.c.plan_id, plan.c.at, true_lines.c.release_lag, hold_views.c.active_until)
+        select(plan.c.plan_id, plan.c.at, hold_views.c.active_until)
         .join(true_lines, plan.c.subject == true_lines.c.line_id)
         .join(hold_views, (hold_views.c.order_id == true_lines.c.order_id) & at_system)
         .where(
@@ -185,14 +187,8 @@ def _wake_blocked(books: Books, order_id: int, system: str, at: int) -> None:
     if system != ERP_SYSTEM:
         of_system &= true_lines.c.node == system
     waiting = books.truth.execute(
-        select(plan.c.plan_id, true_lines)
+        select(plan.c.plan_id)
         .join(true_lines, plan.c.subject == true_lines.c.line_id)
         .where(of_system, plan.c.kind == kind, plan.c.at == NEVER_AT)
-    ).all()
-    postpone(
-        books.truth,
-        (
-            (row.plan_id, release_moment(row, at) if kind is Kind.RELEASE_LINE else at + _WORK_AFTER_CLEARING_SECONDS)
-            for row in waiting
-        ),
-    )
+    ).scalars()
+    postpone(books.truth, [(plan_id, at + _WORK_AFTER_CLEARING_SECONDS) for plan_id in waiting])

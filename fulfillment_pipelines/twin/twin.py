@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -83,6 +84,7 @@ class Twin:
         """
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(home / "wms_north", ignore_errors=True)  # files of an earlier world would look newer than ours
         with ExitStack() as starting:
             postgres = starting.enter_context(PostgresServer(_DATABASES))
             shelf = Shelf(postgres.url("wms_east"), postgres.url("finance"))

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,11 +21,14 @@ from fulfillment_pipelines.ledger.outbox import Outcome
 from fulfillment_pipelines.ledger.readings import list_corrections, show_case
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 
-# The target counts every call as another effect, so that nothing but the dispatcher keeps it to one.
-WORKER = """
+# Imports once, then forks for every start it is asked for: one line of JSON, a list of starts, is answered by a line
+# with their exit statuses. The target counts every call as another effect, so that nothing but the dispatcher keeps
+# it to one.
+WORKERS = """
+import json
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
@@ -33,49 +37,66 @@ from fulfillment_pipelines.domain.clock import FixedClock, WallClock
 from fulfillment_pipelines.domain.correction import Observed, Receipt
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 
-url, effects_path, seeds, now, dies_at = sys.argv[1:]
-effects = Path(effects_path)
-
-
-def die_if(point):
-    if point == dies_at:
-        os._exit(9)
-
 
 class Target:
     system = "finance"
 
+    def __init__(self, effects, dies_at):
+        self.effects = Path(effects)
+        self.dies_at = dies_at
+
+    def die_if(self, point):
+        if point == self.dies_at:
+            os._exit(9)
+
     def apply(self, correction):
-        die_if("before the effect")
-        with effects.open("a") as file:
+        self.die_if("before the effect")
+        with self.effects.open("a") as file:
             file.write(correction.idempotency_key + "\\n")
-        die_if("after the effect")
+        self.die_if("after the effect")
         return Receipt(correction.idempotency_key, Observed.APPLIED, "INV-9", datetime.now(UTC))
 
     def read_back(self, correction):
-        die_if("before the look")
-        seen = effects.exists() and correction.idempotency_key in effects.read_text().split()
+        self.die_if("before the look")
+        seen = self.effects.exists() and correction.idempotency_key in self.effects.read_text().split()
         if not seen:
-            die_if("after the look")
+            self.die_if("after the look")
         return Observed.APPLIED if seen else Observed.ABSENT
 
 
-dispatcher = Dispatcher(
-    Ledger(url),
-    lambda system: Target(),
-    read_correction_policy(Path(seeds) / "corrections.yaml").delivery,
-    clock=FixedClock(datetime.fromisoformat(now)),
-    machine_clock=WallClock(),
-    jitter=lambda: 0.0,
-)
-if dies_at == "after the claim":
-    dispatcher._claim(datetime.fromisoformat(now))
-    os._exit(9)
-if dies_at == "after the answer":
-    claim = dispatcher._claim(datetime.fromisoformat(now))
-    list(dispatcher._attempts(claim))
-    os._exit(9)
-dispatcher.run()
+def work(url, effects, seeds, now, dies_at):
+    target, now = Target(effects, dies_at), datetime.fromisoformat(now)
+    dispatcher = Dispatcher(
+        Ledger(url),
+        lambda system: target,
+        read_correction_policy(Path(seeds) / "corrections.yaml").delivery,
+        clock=FixedClock(now),
+        machine_clock=WallClock(),
+        jitter=lambda: 0.0,
+    )
+    if dies_at in ("after the claim", "after the answer"):
+        claim = dispatcher._claim(now)
+        if dies_at == "after the answer":
+            list(dispatcher._attempts(claim))
+        os._exit(9)
+    dispatcher.run()
+
+
+def fork(start):
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work(*start)
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+for line in sys.stdin:
+    children = [fork(start) for start in json.loads(line)]
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]), flush=True)
 """
 KILLED = 9
 SEEDS = Path(__file__).parents[2] / "data" / "seeds"
@@ -101,15 +122,29 @@ def approved(
     return approve
 
 
+@pytest.fixture(scope="module")
+def workers() -> Iterator[subprocess.Popen[str]]:
+    """The process that starts dispatchers in processes of their own."""
+    command = [sys.executable, "-c", WORKERS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.fixture
-def start(ledger_url: str, tmp_path: Path, noon: datetime) -> Callable[[str], subprocess.Popen[bytes]]:
-    """Start a dispatcher in a process of its own that dies at a point."""
+def run_workers(
+    workers: subprocess.Popen[str], ledger_url: str, tmp_path: Path, noon: datetime
+) -> Callable[..., list[int]]:
+    """Run dispatchers at once, each in its own process and dying at its own point; return their exit statuses."""
 
-    def launch(dies_at: str) -> subprocess.Popen[bytes]:
-        arguments = [ledger_url, str(tmp_path / "effects"), str(SEEDS), noon.isoformat(), dies_at]
-        return subprocess.Popen([sys.executable, "-c", WORKER, *arguments])
+    def run(*dying_at: str) -> list[int]:
+        starts = [[ledger_url, str(tmp_path / "effects"), str(SEEDS), noon.isoformat(), point] for point in dying_at]
+        workers.stdin.write(json.dumps(starts) + "\n")
+        workers.stdin.flush()
+        statuses: list[int] = json.loads(workers.stdout.readline())
+        return statuses
 
-    return launch
+    return run
 
 
 def _effects(tmp_path: Path) -> list[str]:
@@ -152,14 +187,14 @@ def test_a_worker_killed_at_any_point_leaves_one_effect_after_the_rerun(
     ledger: Ledger,
     correction_policy: CorrectionPolicy,
     approved: Callable[[int, str], None],
-    start: Callable[[str], subprocess.Popen[bytes]],
+    run_workers: Callable[..., list[int]],
     tmp_path: Path,
     noon: datetime,
     message: str,
     dies_at: str,
 ) -> None:
     approved(1, message)
-    assert start(dies_at).wait(timeout=60) == KILLED
+    assert run_workers(dies_at) == [KILLED]
     rerun = Dispatcher(
         ledger,
         lambda _system: Target(tmp_path / "effects"),
@@ -180,12 +215,11 @@ def test_a_worker_killed_at_any_point_leaves_one_effect_after_the_rerun(
 def test_two_processes_at_once_have_one_effect_each(
     ledger: Ledger,
     approved: Callable[[int, str], None],
-    start: Callable[[str], subprocess.Popen[bytes]],
+    run_workers: Callable[..., list[int]],
     tmp_path: Path,
 ) -> None:
     approved(25, "invoice.amend")
-    workers = [start("never"), start("never")]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+    assert run_workers("never", "never") == [0, 0]
     with ledger.reading() as work:
         keys = {record.idempotency_key for record in list_corrections(work) if record.state is CorrectionState.ACKED}
         assert audit.verify(work).intact

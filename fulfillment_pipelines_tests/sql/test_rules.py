@@ -12,13 +12,12 @@ _RULES = Path(__file__).parent.parent.parent / "sql" / "30_reconcile" / "rules"
 
 
 def _cases() -> list[object]:
-    """One test a case, and one for a file that cannot be read: collecting must not stop at it."""
-    found: list[object] = []
-    for path in sorted(_RULES.glob("*.yaml")):
-        code = path.stem.upper().replace("_", "-")
-        for case in read_yaml(path, TypeAdapter(list[RuleTestCase]), what="rule test"):
-            found.append(pytest.param(code, case, id=f"{code}: {case.case}"))
-    return found
+    codes = {path: path.stem.upper().replace("_", "-") for path in sorted(_RULES.glob("*.yaml"))}
+    return [
+        pytest.param(code, case, id=f"{code}: {case.case}")
+        for path, code in codes.items()
+        for case in read_yaml(path, TypeAdapter(list[RuleTestCase]), what="rule test")
+    ]
 
 
 @pytest.mark.parametrize(("code", "case"), _cases())

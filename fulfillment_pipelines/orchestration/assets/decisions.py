@@ -7,7 +7,11 @@ from typing import Any
 
 import dagster as dg
 
+from fulfillment_pipelines.corrections.confirm import ConfirmResult
+from fulfillment_pipelines.corrections.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.proposals import ProposalResult
 from fulfillment_pipelines.domain.correction import CorrectionState
+from fulfillment_pipelines.exceptions.intake import IntakeResult
 from fulfillment_pipelines.ledger.readings import CodeTotal, CorrectionFilter, list_corrections, totals_by_code
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform
@@ -39,8 +43,7 @@ def decision_assets(catalogue: Catalogue) -> dg.AssetsDefinition:
             decisions = stages.decide(platform)
             yield dg.MaterializeResult(asset_key=CASES, metadata=_cases(platform, decisions))
             delivered = stages.dispatch(platform)
-            metadata = _counts(decisions.proposed) | _counts(decisions.confirmed) | asdict(delivered)
-            yield dg.MaterializeResult(asset_key=CORRECTIONS, metadata=metadata)
+            yield dg.MaterializeResult(asset_key=CORRECTIONS, metadata=_corrections(decisions, delivered))
             yield _deliverable(platform)
 
     return decide_and_dispatch
@@ -62,6 +65,14 @@ def _cases(platform: Platform, decisions: Decisions) -> dict[str, Any]:
     }
 
 
+def _corrections(decisions: Decisions, delivered: DispatchResult) -> dict[str, int]:
+    """The three stages have states of the same name, so each number says which stage it is of."""
+    stages_of = {"decided": decisions.proposed, "confirmed": decisions.confirmed, "dispatched": delivered}
+    return {
+        f"{stage}_{name}": count for stage, outcome in stages_of.items() for name, count in _counts(outcome).items()
+    }
+
+
 def _at_risk(totals: list[CodeTotal]) -> dict[str, float]:
     """Amounts as floats, because Dagster plots no other numbers; they are shown, never reckoned with."""
     currencies = sorted({total.currency for total in totals if total.currency})
@@ -71,7 +82,7 @@ def _at_risk(totals: list[CodeTotal]) -> dict[str, float]:
     }
 
 
-def _counts(outcome: Any) -> dict[str, int]:
+def _counts(outcome: IntakeResult | ProposalResult | ConfirmResult | DispatchResult) -> dict[str, int]:
     """Return the fields of an outcome, lists of identities as their lengths."""
     return {name: value if isinstance(value, int) else len(value) for name, value in asdict(outcome).items()}
 

@@ -10,7 +10,7 @@ import dagster as dg
 
 from fulfillment_pipelines.orchestration.assets.specs import contract_behind, table_schema
 from fulfillment_pipelines.orchestration.catalogue import Catalogue, rule_asset
-from fulfillment_pipelines.orchestration.column_lineage import column_lineage
+from fulfillment_pipelines.orchestration.column_lineage import LineageBook
 from fulfillment_pipelines.reconcile.rules import Rule
 from fulfillment_pipelines.sql_models import retarget
 from fulfillment_pipelines.warehouse import Warehouse
@@ -63,11 +63,17 @@ class LakeView:
     Args:
         warehouse: The lake.
         catalogue: What there is.
+        lineage: Where the columns come from.
+        with_samples: Show rows of every table; otherwise only of marts and rules, since a query a table costs a
+            micro-batch more than its own work.
     """
 
-    def __init__(self, warehouse: Warehouse, catalogue: Catalogue) -> None:
+    def __init__(self, warehouse: Warehouse, catalogue: Catalogue, lineage: LineageBook, *, with_samples: bool) -> None:
         self._warehouse = warehouse
         self._catalogue = catalogue
+        self._lineage = lineage
+        self._with_samples = with_samples
+        self._marts = frozenset(model.name for model in catalogue.marts)
         self._columns = _grouped(warehouse.query(_COLUMNS).to_pylist())
 
     def table(self, name: str) -> Metadata:
@@ -75,10 +81,11 @@ class LakeView:
         shown: Metadata = {
             "dagster/row_count": self.row_count(name),
             "dagster/column_schema": table_schema(self._columns.get(name, ()), contract_behind(self._catalogue, name)),
-            "sample": self._sample(retarget(_SAMPLE, {"target": name}), {}),
         }
         if name in self._catalogue.models:
-            shown["dagster/column_lineage"] = column_lineage(self._catalogue, self._catalogue.models[name])
+            shown["dagster/column_lineage"] = self._lineage.of(name)
+        if self._with_samples or name in self._marts:
+            shown["sample"] = self._sample(retarget(_SAMPLE, {"target": name}), {})
         return shown
 
     def rules(self) -> Iterator[tuple[str, Metadata]]:
@@ -110,10 +117,10 @@ class LakeView:
         return {
             "dagster/row_count": sum(counts.values()),
             "dagster/column_schema": table_schema(self._columns.get("rec_findings", ())),
-            "dagster/column_lineage": column_lineage(self._catalogue, rule.model),
+            "dagster/column_lineage": self._lineage.of(rule_asset(rule)),
             **{f"findings_{verdict.lower()}": counts.get(verdict, 0) for verdict in ("DIFFER", "TIMING", "UNKNOWN")},
             **{f"value_at_risk_amount_{currency or 'none'}": amount for currency, amount in at_risk.items()},
-            "sample": self._sample(_RULE_SAMPLE, {"code": rule.code}),
+            **({"sample": self._sample(_RULE_SAMPLE, {"code": rule.code})} if counts else {}),
         }
 
     def _sample(self, statement: str, parameters: Mapping[str, Any]) -> dg.MarkdownMetadataValue:

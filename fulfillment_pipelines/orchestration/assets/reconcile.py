@@ -12,11 +12,12 @@ import dagster as dg
 
 from fulfillment_pipelines.canonical.expectations import Validator
 from fulfillment_pipelines.loop import stages
-from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 from fulfillment_pipelines.orchestration.assets.observed import LakeView
 from fulfillment_pipelines.orchestration.assets.specs import reconcile_specs
-from fulfillment_pipelines.orchestration.catalogue import Catalogue, rule_asset
+from fulfillment_pipelines.orchestration.catalogue import Catalogue
 from fulfillment_pipelines.orchestration.checks import ContractVerdicts, invariants, received, reconcile_check_specs
+from fulfillment_pipelines.orchestration.column_lineage import LineageBook
 from fulfillment_pipelines.orchestration.resources import LAKE_POOL, PATIENCE, failures_told
 from fulfillment_pipelines.snapshots.pulling import PullAttempt
 
@@ -71,13 +72,15 @@ def _pulled(
             stages.admit(platform, validator=validator)
     else:
         stages.admit(platform)
-    yield from _feed_events(catalogue, platform, [one for one in attempts if _table(one) in selected])
+    yield from _feed_events(catalogue, platform, [one for one in attempts if _table(one) in selected], full=full)
 
 
-def _feed_events(catalogue: Catalogue, platform: Platform, attempts: Sequence[PullAttempt]) -> Iterator[StepEvent]:
+def _feed_events(
+    catalogue: Catalogue, platform: Platform, attempts: Sequence[PullAttempt], *, full: bool
+) -> Iterator[StepEvent]:
     """A feed that gave nothing is not materialized, so that its freshness shows it; its checks tell why."""
     snapshot_ids = [attempt.landed.manifest.snapshot_id for attempt in attempts if attempt.landed]
-    view = LakeView(platform.warehouse, catalogue)
+    view = _view(platform, catalogue, full=full)
     snapshots = view.snapshots(snapshot_ids)
     verdicts = ContractVerdicts(platform.warehouse, snapshot_ids)
     for attempt in attempts:
@@ -98,7 +101,7 @@ def _reconciled(
     if not selected.intersection(catalogue.tables):
         return
     reconciliation = stages.reconcile(platform, full=full, progress=context.log.debug)
-    view = LakeView(platform.warehouse, catalogue)
+    view = _view(platform, catalogue, full=full)
     rules = dict(view.rules())
     shared = {"now_at": dg.MetadataValue.timestamp(reconciliation.now_at), "is_full": reconciliation.is_full}
     for table in catalogue.tables:
@@ -106,6 +109,11 @@ def _reconciled(
             yield dg.MaterializeResult(asset_key=table, metadata=(rules.get(table) or view.table(table)) | shared)
     yield from invariants(catalogue, reconciliation.violations, context.selected_asset_check_keys)
     stages.require_invariants(reconciliation)
+
+
+def _view(platform: Platform, catalogue: Catalogue, *, full: bool) -> LakeView:
+    lineage = LineageBook(catalogue, runtime_folder(platform.settings, platform.distributor) / "column_lineage.json")
+    return LakeView(platform.warehouse, catalogue, lineage, with_samples=full)
 
 
 def _selected(context: dg.AssetExecutionContext) -> frozenset[str]:

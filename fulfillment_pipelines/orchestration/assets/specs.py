@@ -25,7 +25,7 @@ _GOVERNANCE: Final = "Governance"
 _SHORTEST_FRESHNESS: Final = timedelta(minutes=1)
 _CANONICAL_PREFIX: Final = "canon_"
 _ABOUT: Final[Mapping[str, str]] = {
-    column.name: column.about for contract in reversed(CONTRACTS.values()) for column in contract.columns
+    column.name: column.about for contract in reversed(list(CONTRACTS.values())) for column in contract.columns
 }
 
 

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
+import yaml
 
 from fulfillment_pipelines.domain.correction import Correction
 from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
@@ -15,6 +17,8 @@ from fulfillment_pipelines.errors import (
     ConfigurationError,
     SystemDownError,
 )
+from fulfillment_pipelines.systems.declaration.http import OAuth2ClientCredentials
+from fulfillment_pipelines.systems.transports.auth import ClientCredentialsToken
 from fulfillment_pipelines.systems.transports.http import HttpSystem
 
 SECRET = "s3cr3t-value"
@@ -83,6 +87,19 @@ def test_token_is_renewed_before_it_expires(make: Make, server: Any) -> None:
     assert tokens.issued == 1
     now[0] = 571.0
     pull(system)
+    assert tokens.issued == 2
+
+
+def test_token_that_another_request_has_renewed_meanwhile_is_kept(server: Any) -> None:
+    server.script = tokens = Tokens(server)
+    declared = OAuth2ClientCredentials.model_validate(yaml.safe_load(OAUTH))
+    with httpx.Client(base_url=server.url) as client:
+        token = ClientCredentialsToken("site", declared, client_id="us", client_secret="hush", monotonic=lambda: 0.0)
+        refused = token.headers(client)
+        assert token.renew(refused)
+        renewed = token.headers(client)
+        assert token.renew(refused)
+        assert token.headers(client) == renewed
     assert tokens.issued == 2
 
 

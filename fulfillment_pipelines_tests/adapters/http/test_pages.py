@@ -192,10 +192,11 @@ def test_refused_read_is_not_repeated(make: Make, server: Any, status: int, erro
     assert len(server.requests) == 1
 
 
-def test_address_that_is_none_is_a_configuration_error(
-    make: Make, server: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("address", ["ftp://us:s3cr3t@site.example", "http://site.example:s3cr3t", "s3cr3t"])
+def test_address_that_is_none_is_told_without_being_repeated(
+    make: Make, server: Any, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(type(server), "url", "ftp://somewhere.example")
+    monkeypatch.setattr(type(server), "url", address)
     with pytest.raises(ConfigurationError, match="address") as raised:
         pull(make())
-    assert "somewhere" not in str(raised.value)
+    assert "s3cr3t" not in f"{raised.value} {raised.value.__cause__!r}"

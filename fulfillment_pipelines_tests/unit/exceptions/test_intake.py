@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -282,17 +284,18 @@ _WORLDS = st.lists(
 @given(worlds=_WORLDS, repeats=st.lists(st.booleans(), min_size=6, max_size=6))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rerunning_any_step_of_any_history_leads_to_the_same_cases(
+    *,
     tmp_path_factory: pytest.TempPathFactory,
+    migrated_sqlite: Path,
     case_policy: CasePolicy,
     make_finding: FindingMaker,
     noon: datetime,
-    *,
     worlds: list[dict[str, tuple[Verdict, str]]],
     repeats: list[bool],
 ) -> None:
     def live_through(times: Iterable[int]) -> list[Case]:
-        ledger = Ledger(f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.sqlite'}")
-        ledger.migrate()
+        path = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
+        ledger = Ledger(f"sqlite:///{shutil.copy(migrated_sqlite, path)}")
         for step, (world, runs) in enumerate(zip(worlds, times, strict=False)):
             at = noon + step * HOUR
             findings = [

@@ -18,21 +18,23 @@ STOCK = {"contract": "stock_levels", "fields": ["sku", "qty"], "key": ["sku"], "
 SET = {"entity": "stock", "where": {"sku": "sku"}, "values": {"qty": "qty"}}
 
 
+DECLARATION = MemoryDeclaration.model_validate(
+    {
+        "system": "site",
+        "title": "Site",
+        "role": "wms",
+        "contract_version": "1",
+        "freshness_seconds": 60,
+        "entities": {"stock": STOCK},
+        "messages": {"qty.set": SET},
+    }
+)
+CLOCK = FixedClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
+
+
 @pytest.fixture
 def site() -> MemorySystem:
-    declaration = MemoryDeclaration.model_validate(
-        {
-            "system": "site",
-            "title": "Site",
-            "role": "wms",
-            "contract_version": "1",
-            "freshness_seconds": 60,
-            "entities": {"stock": STOCK},
-            "messages": {"qty.set": SET},
-        }
-    )
-    clock = FixedClock(datetime(2026, 3, 2, 9, 0, tzinfo=UTC))
-    return MemorySystem(declaration, clock, {"stock": [{"sku": "A", "qty": Decimal("2.500")}, {"sku": "B", "qty": 3}]})
+    return MemorySystem(DECLARATION, CLOCK, {"stock": [{"sku": "A", "qty": Decimal("2.500")}, {"sku": "B", "qty": 3}]})
 
 
 def correction(sku: str, qty: str, key: str = "key-1") -> Correction:
@@ -59,18 +61,7 @@ def test_message_adds_a_row_where_it_finds_none(site: MemorySystem) -> None:
 
 def test_rows_that_were_handed_in_are_not_touched() -> None:
     given = [{"sku": "A", "qty": 1}]
-    declaration = MemoryDeclaration.model_validate(
-        {
-            "system": "site",
-            "title": "Site",
-            "role": "wms",
-            "contract_version": "1",
-            "freshness_seconds": 60,
-            "entities": {"stock": STOCK},
-            "messages": {"qty.set": SET},
-        }
-    )
-    system = MemorySystem(declaration, FixedClock(datetime(2026, 3, 2, tzinfo=UTC)), {"stock": given})
+    system = MemorySystem(DECLARATION, CLOCK, {"stock": given})
     system.sink().apply(correction("A", "7"))
     assert given == [{"sku": "A", "qty": 1}]
 

@@ -254,22 +254,29 @@ def test_a_stale_hold_can_be_resolved_at_a_site(working: Any, node: str) -> None
     assert hold["status"] == "RESOLVED"
 
 
+def _next_unreleased_order(working: Any) -> tuple[str, datetime]:
+    """The order without a hold that is released next, and when its last line is due."""
+    now = datetime.fromisoformat(working.twin.state().now)
+    busy = {row["order_no"] for path in ("releases", "holds") for row in working.erp(path)}
+    due: dict[str, datetime] = {}
+    for row in working.erp("sales-order-lines"):
+        if row["order_no"] not in busy and row["qty_allocated"] > 0:
+            due_at = datetime.fromisoformat(row["release_due_at"])
+            due[row["order_no"]] = max(due_at, due.get(row["order_no"], due_at))
+    return min(((order_no, due_at) for order_no, due_at in due.items() if due_at > now), key=lambda found: found[1])
+
+
 def test_a_hold_at_the_erp_blocks_the_release_until_it_is_resolved(working: Any) -> None:
-    (label,) = working.twin.inject("INT-02")
-    customer, purchase_order = label.business_key.split("/")
-    later = max(
-        working.erp("sales-orders", customer_no=customer, customer_po=purchase_order), key=lambda row: row["order_no"]
-    )
-    body = {"order_no": later["order_no"], "type": "DUPLICATE", "reason": "entered twice"}
+    order_no, due_at = _next_unreleased_order(working)
+    body = {"order_no": order_no, "type": "DUPLICATE", "reason": "entered twice"}
     held = working.post("holds", body, key="hold-1")
     assert held.json() == working.post("holds", body, key="hold-1").json()
-    due = max(row["release_due_at"] for row in working.erp("sales-order-lines", order_no=later["order_no"]))
-    working.twin.advance_until(datetime.fromisoformat(due) + timedelta(hours=1))
-    assert working.erp("releases", order_no=later["order_no"]) == []
-    end = {"resolved_at": due, "expected_status": "CREATED"}
+    working.twin.advance_until(due_at + timedelta(hours=1))
+    assert working.erp("releases", order_no=order_no) == []
+    end = {"resolved_at": due_at.isoformat(), "expected_status": "CREATED"}
     assert working.post(f"holds/{held.json()['hold_no']}/resolve", end, key="hold-2").is_success
     working.twin.advance(900)
-    assert len(working.erp("releases", order_no=later["order_no"])) > 0
+    assert len(working.erp("releases", order_no=order_no)) > 0
 
 
 def test_an_adjustment_is_booked_once_from_the_stock_that_was_read(working: Any) -> None:

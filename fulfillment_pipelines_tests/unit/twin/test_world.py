@@ -50,18 +50,18 @@ def test_another_seed_gives_another_world(faulty: Any, working: Any) -> None:
 
 def test_many_small_steps_end_where_one_large_step_ends(tmp_path: Path, working: Any) -> None:
     pictures = []
-    for steps in ([144_000], [1_200] * 120):
-        with Twin.start(tmp_path / str(len(steps)), 7, history=False, volume=Volume(orders_a_day=40)) as twin:
+    for steps in ([108_000], [1_800] * 60):
+        with Twin.start(tmp_path / str(len(steps)), 7, history=False, volume=Volume(orders_a_day=30)) as twin:
             for seconds in steps:
                 twin.advance(seconds)
             with closing(type(working)(twin)) as outside:
                 pictures.append(_picture(outside))
     assert pictures[0] == pictures[1]
-    assert len(pictures[0]["shipment-confirmations"]) > 50
+    assert len(pictures[0]["shipment-confirmations"]) > 30
 
 
-def test_a_history_has_about_four_hundred_orders_and_a_thousand_lines(working_twin: Twin) -> None:
-    state = working_twin.state()
+def test_a_history_has_about_four_hundred_orders_and_a_thousand_lines(faulty_twin: Twin) -> None:
+    state = faulty_twin.state()
     assert 350 < state.erp_orders < 600
     assert 900 < state.erp_order_lines < 1_700
 
@@ -97,8 +97,8 @@ def _movements(outside: Any) -> dict[tuple[str, str], int]:
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory, working: Any) -> Any:
     """A twin that nothing disturbs, at a moment when the legacy site has just dropped its files."""
-    with Twin.start(tmp_path_factory.mktemp("healthy"), seed=21, faults=False) as twin:
-        twin.advance_until(datetime.fromisoformat("2026-03-10T13:00:00+00:00"))
+    with Twin.start(tmp_path_factory.mktemp("healthy"), seed=21, history=False) as twin:
+        twin.advance_until(datetime.fromisoformat("2026-03-05T13:00:00+00:00"))
         with closing(type(working)(twin)) as outside:
             yield outside
 
@@ -178,5 +178,5 @@ def test_confirmations_and_invoices_of_a_healthy_world_are_the_shipped_quantitie
     }
     assert {key: qty for key, qty in confirmed.items() if key in shipped}.items() <= shipped.items()
     assert billed.items() <= confirmed.items()
-    assert len(billed) > 1_000
+    assert len(billed) > 300
     assert {node.value for node in NODES} == {row["site"] for row in healthy.erp("shipment-confirmations")}

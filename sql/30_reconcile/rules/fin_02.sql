@@ -47,31 +47,66 @@ documents as (
     where role = 'finance' and status <> 'VOID'
 ),
 
-invoiced_legs as (
+leg_bills as (
+    select
+        order_id,
+        line_no,
+        shipment_id,
+        sum(billed_qty) as billed_qty,
+        count(*) filter (where document_type = 'INVOICE') as invoice_count
+    from documents
+    where shipment_id is not null
+    group by order_id, line_no, shipment_id
+),
+
+line_bills as (
+    select
+        order_id,
+        line_no,
+        sum(billed_qty) as billed_qty,
+        count(*) filter (where document_type = 'INVOICE') as invoice_count
+    from documents
+    where shipment_id is null
+    group by order_id, line_no
+),
+
+compared_legs as (
     select
         agreed_legs.order_id,
         agreed_legs.line_no,
-        min(agreed_legs.node) as node,
-        sum(agreed_legs.shipped_qty) as shipped_qty,
-        max(agreed_legs.snapshot_id) as snapshot_id
+        agreed_legs.shipment_id,
+        agreed_legs.node,
+        agreed_legs.shipped_qty,
+        agreed_legs.snapshot_id,
+        coalesce(leg_bills.billed_qty, 0) as billed_qty,
+        coalesce(leg_bills.billed_qty, 0) <> agreed_legs.shipped_qty as is_off
     from agreed_legs
-    where exists (
-        select 1
-        from documents
-        where
-            documents.document_type = 'INVOICE'
-            and documents.order_id = agreed_legs.order_id
-            and documents.line_no = agreed_legs.line_no
-            and (documents.shipment_id is null or documents.shipment_id = agreed_legs.shipment_id)
-    )
-    group by agreed_legs.order_id, agreed_legs.line_no
+    left join leg_bills
+        on agreed_legs.shipment_id = leg_bills.shipment_id
+        and agreed_legs.order_id = leg_bills.order_id
+        and agreed_legs.line_no = leg_bills.line_no
+    left join line_bills
+        on agreed_legs.order_id = line_bills.order_id and agreed_legs.line_no = line_bills.line_no
+    where leg_bills.invoice_count > 0 or line_bills.invoice_count > 0
 ),
 
-billed_lines as (
+shipped_lines as (
+    select
+        order_id,
+        line_no,
+        min(node) as node,
+        sum(shipped_qty) as shipped_qty,
+        sum(billed_qty) as billed_qty,
+        max(snapshot_id) as snapshot_id
+    from compared_legs
+    group by order_id, line_no
+),
+
+-- The documents that may be wrong: those of a leg that is off, and those that name no leg.
+suspects as (
     select
         documents.order_id,
         documents.line_no,
-        sum(documents.billed_qty) as billed_qty,
         count(*) as document_count,
         count(*) filter (where documents.status <> 'DRAFT') as posted_count,
         max(documents.invoice_id) filter (where documents.document_type = 'INVOICE') as last_invoice_id,
@@ -86,39 +121,38 @@ billed_lines as (
         max(documents.posted_at) as posted_at,
         max(documents.snapshot_id) as snapshot_id
     from documents
-    where exists (
-        select 1
-        from agreed_legs
-        where
-            agreed_legs.order_id = documents.order_id
-            and agreed_legs.line_no = documents.line_no
-            and (documents.shipment_id is null or agreed_legs.shipment_id = documents.shipment_id)
-    )
+    left join compared_legs
+        on documents.shipment_id = compared_legs.shipment_id
+        and documents.order_id = compared_legs.order_id
+        and documents.line_no = compared_legs.line_no
+    where documents.shipment_id is null or compared_legs.is_off
     group by documents.order_id, documents.line_no
 ),
 
 mismatched_lines as (
     select
-        invoiced_legs.order_id,
-        invoiced_legs.line_no,
-        invoiced_legs.node,
-        cast(invoiced_legs.shipped_qty as decimal(18, 4)) as shipped_qty,
-        cast(billed_lines.billed_qty as decimal(18, 4)) as billed_qty,
-        billed_lines.document_count,
-        billed_lines.posted_count,
-        billed_lines.last_invoice_id,
-        billed_lines.last_invoice_line_no,
-        billed_lines.last_status,
-        billed_lines.last_billed_qty,
-        billed_lines.unit_price,
-        billed_lines.currency,
-        billed_lines.posted_at,
-        invoiced_legs.snapshot_id as shipped_snapshot_id,
-        billed_lines.snapshot_id as billed_snapshot_id
-    from invoiced_legs
-    inner join billed_lines
-        on invoiced_legs.order_id = billed_lines.order_id and invoiced_legs.line_no = billed_lines.line_no
-    where invoiced_legs.shipped_qty <> billed_lines.billed_qty
+        shipped_lines.order_id,
+        shipped_lines.line_no,
+        shipped_lines.node,
+        cast(shipped_lines.shipped_qty as decimal(18, 4)) as shipped_qty,
+        cast(shipped_lines.billed_qty + coalesce(line_bills.billed_qty, 0) as decimal(18, 4)) as billed_qty,
+        suspects.document_count,
+        suspects.posted_count,
+        suspects.last_invoice_id,
+        suspects.last_invoice_line_no,
+        suspects.last_status,
+        suspects.last_billed_qty,
+        suspects.unit_price,
+        suspects.currency,
+        suspects.posted_at,
+        shipped_lines.snapshot_id as shipped_snapshot_id,
+        suspects.snapshot_id as billed_snapshot_id
+    from shipped_lines
+    inner join suspects
+        on shipped_lines.order_id = suspects.order_id and shipped_lines.line_no = suspects.line_no
+    left join line_bills
+        on shipped_lines.order_id = line_bills.order_id and shipped_lines.line_no = line_bills.line_no
+    where shipped_lines.shipped_qty <> shipped_lines.billed_qty + coalesce(line_bills.billed_qty, 0)
 )
 
 select
@@ -149,7 +183,7 @@ select
         'invoice_line_no': last_invoice_line_no,
         'order_id': order_id,
         'line_no': line_no,
-        'invoiced_qty': cast(shipped_qty as varchar),
+        'invoiced_qty': cast(cast(last_billed_qty + shipped_qty - billed_qty as decimal(18, 4)) as varchar),
         'credited_qty': cast(greatest(billed_qty - shipped_qty, 0) as varchar)
     }) as payload,
     to_json({'invoiced_qty': cast(last_billed_qty as varchar), 'status': last_status}) as precondition,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -38,8 +40,8 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _instant() -> sa.DateTime:
-    return sa.DateTime(timezone=True)
+def _instant() -> sa.types.TypeEngine[datetime]:
+    return sa.DateTime(timezone=True).with_variant(sa.String(32), "sqlite")
 
 
 def _row_number() -> sa.types.TypeEngine[int]:

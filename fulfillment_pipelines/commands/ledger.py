@@ -1,0 +1,128 @@
+"""`fulfillment exceptions`, `corrections` and `audit`: what was decided and done, read from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from fulfillment_pipelines.commands.opening import Config, reading_ledger
+from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
+from fulfillment_pipelines.domain.case import Case
+from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.ledger import audit, readings
+from fulfillment_pipelines.ledger.corrections import CorrectionRecord
+
+exceptions = typer.Typer(no_args_is_help=True, help="The cases: what is wrong, who owns it, by when.")
+corrections = typer.Typer(no_args_is_help=True, help="What was, or would be, written into other systems.")
+audits = typer.Typer(no_args_is_help=True, help="The hash-chained record of every decision and delivery.")
+
+Code = Annotated[str | None, typer.Option(help="Only this exception code.")]
+Limit = Annotated[int, typer.Option(help="At most so many.", min=1)]
+
+
+@exceptions.command("list")
+def list_exceptions(
+    code: Code = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also the cases whose cure is proved.")] = False,
+    limit: Limit = 100,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the open cases, those due first.
+
+    Example: fulfillment exceptions list --code FIN-01
+    """
+    wanted = readings.CaseFilter(codes=frozenset({code.upper()} if code else ()), only_open=not everything, limit=limit)
+    with reading_ledger(config) as work:
+        rows = [_case_row(case) for case in readings.list_cases(work, wanted)]
+    show_rows("Exceptions", rows, as_json=as_json, empty="no open case")
+
+
+@exceptions.command("show")
+def show_exception(
+    case_id: Annotated[str, typer.Argument(help="Case, for example EXC-0123456789abcdef.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one case with its evidence, its history and its corrections.
+
+    Example: fulfillment exceptions show EXC-0123456789abcdef
+    """
+    with reading_ledger(config) as work:
+        found = readings.show_case(work, case_id)
+    if found is None:
+        raise BadDataError(
+            f"There is no case {case_id}.", remedy="`fulfillment exceptions list --all` shows the cases there are"
+        )
+    if as_json:
+        show_json(asdict(found))
+        return
+    case = found.case
+    console().print(f"[bold]{case.case_id}[/]  {case.code}  {case.business_key}  {case.node}  [bold]{case.state}[/]")
+    show_rows("Case", [{"field": name, "value": value} for name, value in asdict(case).items()], as_json=False)
+    show_rows("History", [asdict(event) for event in found.history], as_json=False)
+    show_rows("Corrections", [_correction_row(file.correction) for file in found.corrections], as_json=False)
+
+
+@corrections.command("list")
+def list_corrections(code: Code = None, limit: Limit = 100, config: Config = None, as_json: AsJson = False) -> None:
+    """List the corrections, the newest first.
+
+    Example: fulfillment corrections list --json
+    """
+    wanted = readings.CorrectionFilter(codes=frozenset({code.upper()} if code else ()), limit=limit)
+    with reading_ledger(config) as work:
+        rows = [_correction_row(record) for record in readings.list_corrections(work, wanted)]
+    show_rows("Corrections", rows, as_json=as_json, empty="none proposed")
+
+
+@audits.command("verify")
+def verify_audit(config: Config = None, as_json: AsJson = False) -> None:
+    """Prove that no row of the audit log was edited, removed or reordered; exits 1 when one was.
+
+    Example: fulfillment audit verify
+    """
+    with reading_ledger(config) as work:
+        report = audit.verify(work)
+    if as_json:
+        show_json({**asdict(report), "intact": report.intact})
+    elif report.intact:
+        console().print(f"The audit log is intact: {report.rows:,} rows, head {report.head_hash[:16]}")
+    else:
+        show_rows("Broken", [asdict(one) for one in report.breaks], as_json=False)
+    if not report.intact:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _case_row(case: Case) -> dict[str, Any]:
+    return {
+        "case_id": case.case_id,
+        "code": case.code,
+        "business_key": case.business_key,
+        "node": case.node,
+        "state": case.state.value,
+        "severity": case.severity.value,
+        "owner": case.owner,
+        "value_at_risk_amount": case.value_at_risk_amount,
+        "currency": "" if case.currency == "XXX" else case.currency,
+        "expected_value": case.expected_value,
+        "actual_value": case.actual_value,
+        "condition_since": case.condition_since,
+        "fix_due_at": case.fix_due_at,
+    }
+
+
+def _correction_row(record: CorrectionRecord) -> dict[str, Any]:
+    return {
+        "correction_id": record.correction_id,
+        "case_id": record.case_id,
+        "code": record.code,
+        "target": record.target,
+        "message": record.message,
+        "class": record.correction_class.value,
+        "state": record.state.value,
+        "clause_id": record.clause_id,
+        "decision_reason": record.judgement_reason or record.decision_reason,
+    }

@@ -1,0 +1,134 @@
+"""What a run found, told from the lake and the ledger: rows, verdicts, exceptions, corrections, proofs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from fulfillment_pipelines.commands.output import console, show_json, show_rows
+from fulfillment_pipelines.domain.correction import CorrectionState
+from fulfillment_pipelines.ledger import readings
+from fulfillment_pipelines.loop.passes import PassResult
+from fulfillment_pipelines.loop.platform import Platform
+
+_NAMES = "select code, name from rec_rules order by code"
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionTotal:
+    """What became of one code's cases, in one currency."""
+
+    code: str
+    name: str
+    found: int
+    cured: int
+    open: int
+    open_value_amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one or more passes found and did.
+
+    Attributes:
+        rows_by_system: Rows pulled, by system, in the last pass.
+        feed_problems: What is wrong with a feed, one line each.
+        verdicts: Order lines by verdict, after the last pass.
+        corrections: Corrections by message, target and state.
+        proved: Cases whose cure a later snapshot has proved.
+        unexplained: Residuals no finding explains.
+    """
+
+    passes: int
+    seconds: float
+    rows_by_system: dict[str, int]
+    feed_problems: tuple[str, ...]
+    quarantined_rows: int
+    verdicts: dict[str, int]
+    exceptions: tuple[ExceptionTotal, ...]
+    corrections: tuple[dict[str, Any], ...]
+    proved: int
+    unexplained: int
+
+
+def report_of(platform: Platform, results: Sequence[PassResult], seconds: float) -> RunReport:
+    """Gather the report after the last pass."""
+    last = results[-1]
+    rows: Counter[str] = Counter()
+    for admission in last.admissions:
+        rows[admission.system] += admission.landed_rows
+    table = platform.warehouse.query(_NAMES)
+    names = dict(zip(table.column("code").to_pylist(), table.column("name").to_pylist(), strict=True))
+    with platform.ledger.reading() as work:
+        totals = readings.totals_by_code(work)
+        corrections = readings.list_corrections(work, readings.CorrectionFilter(limit=1_000_000))
+    sent = Counter(
+        (one.message, one.target, one.state) for one in corrections if one.state is not CorrectionState.PROPOSED
+    )
+    return RunReport(
+        passes=len(results),
+        seconds=round(seconds, 1),
+        rows_by_system=dict(rows),
+        feed_problems=tuple(
+            f"{attempt.system}/{attempt.entity}: {attempt.state} {attempt.problem}"
+            for attempt in last.attempts
+            if attempt.problem
+        ),
+        quarantined_rows=sum(admission.quarantined_rows for admission in last.admissions),
+        verdicts={verdict.value: count for verdict, count in last.reconciliation.verdicts.items()},
+        exceptions=tuple(
+            ExceptionTotal(
+                code=total.code,
+                name=names.get(total.code, ""),
+                found=total.open_cases + total.ended_cases,
+                cured=total.ended_cases,
+                open=total.open_cases,
+                open_value_amount=total.value_at_risk_amount,
+                currency="" if total.currency == "XXX" else total.currency,
+            )
+            for total in totals
+        ),
+        corrections=tuple(
+            {"message": message, "target": target, "state": state.value, "corrections": count}
+            for (message, target, state), count in sorted(sent.items())
+        ),
+        proved=sum(total.ended_cases for total in totals),
+        unexplained=last.reconciliation.unexplained,
+    )
+
+
+def show_report(report: RunReport, runtime: Path, *, as_json: bool, next_steps: Sequence[str]) -> None:
+    """Print the report."""
+    if as_json:
+        show_json(asdict(report))
+        return
+    told = console()
+    show_rows(
+        "Rows pulled", [{"system": name, "rows": rows} for name, rows in report.rows_by_system.items()], as_json=False
+    )
+    for problem in report.feed_problems:
+        told.print(f"[yellow]{escape(problem)}[/]")
+    told.print(f"{report.quarantined_rows} rows in quarantine; the rest went on.")
+    show_rows("Verdicts", [dict(report.verdicts)], as_json=False)
+    show_rows("Exceptions", [asdict(total) for total in report.exceptions], as_json=False, empty="none")
+    show_rows("Corrections", report.corrections, as_json=False, empty="none")
+    told.print(
+        f"[bold]{report.proved}[/] exceptions proved cured by a later snapshot.  "
+        f"[bold {'green' if report.unexplained == 0 else 'red'}]UNEXPLAINED = {report.unexplained}[/]  "
+        f"({report.passes} passes, {report.seconds:g} s)"
+    )
+    told.print(
+        f"\nResults lie in {runtime}: landing/ (what was received), lake/ (tables), ledger.sqlite (decisions).",
+        markup=False,
+    )
+    if next_steps:
+        told.print("Next:")
+        for step in next_steps:
+            told.print(f"  {step}", markup=False)

@@ -1,0 +1,150 @@
+"""`fulfillment twin`: the simulated distributor, its faults, its truth, and how well they are found."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
+from fulfillment_pipelines.commands.served_twin import serving, start_detached, stop_detached, twin_home
+from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.ledger import readings
+from fulfillment_pipelines.loop.passes import run_pass
+from fulfillment_pipelines.loop.platform import build_platform
+from fulfillment_pipelines.settings import read_settings
+from fulfillment_pipelines.twin.control_client import TwinClient
+from fulfillment_pipelines.twin.distributor import TwinState
+from fulfillment_pipelines.twin.score import CodeScore, ObservedCase, Score, score
+
+app = typer.Typer(no_args_is_help=True, help="The simulated distributor, with labelled faults.")
+
+Seed = Annotated[int, typer.Option(help="The same seed gives the same world and the same faults.")]
+
+_SCORE_PASSES = 4
+_SCORE_SECONDS_BETWEEN_PASSES = 31 * 60
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@app.command("init")
+def init(seed: Seed = 1, as_json: AsJson = False) -> None:
+    """Boot the simulated systems and leave them running; a week of history, with faults, lies behind them.
+
+    Example: fulfillment twin init --seed 7
+    """
+    with start_detached(twin_home(read_settings()), seed=seed) as twin:
+        _show_state(twin.state(), as_json=as_json)
+
+
+@app.command("stop")
+def stop() -> None:
+    """Stop the simulated systems.
+
+    Example: fulfillment twin stop
+    """
+    stopped = stop_detached(twin_home(read_settings()))
+    console().print("The twin has stopped." if stopped else "No twin was running.")
+
+
+@app.command("advance")
+def advance(
+    duration: Annotated[str, typer.Argument(help="How much time passes: 90s, 31m, 2h or 1d.")], as_json: AsJson = False
+) -> None:
+    """Let simulated time pass: messages arrive, goods move, corrections take effect.
+
+    Example: fulfillment twin advance 31m
+    """
+    with TwinClient.of_home(twin_home(read_settings())) as twin:
+        _show_state(twin.advance(_seconds(duration)), as_json=as_json)
+
+
+@app.command("fault")
+def fault(
+    code: Annotated[str, typer.Argument(help="Exception code, for example SHP-01.")],
+    count: Annotated[int, typer.Option(help="How many.", min=1)] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Inject faults now.
+
+    Example: fulfillment twin fault SHP-01 --count 2
+    """
+    with TwinClient.of_home(twin_home(read_settings())) as twin:
+        labels = twin.inject(code.upper(), count)
+    show_rows("Injected", [label.as_json() for label in labels], as_json=as_json)
+
+
+@app.command("truth")
+def truth(as_json: AsJson = False) -> None:
+    """Show what is truly wrong: the label of every injected fault.
+
+    Example: fulfillment twin truth --json
+    """
+    with TwinClient.of_home(twin_home(read_settings())) as twin:
+        show_rows("Truth", [label.as_json() for label in twin.labels()], as_json=as_json)
+
+
+@app.command("score")
+def score_seed(seed: Seed = 1, as_json: AsJson = False) -> None:
+    """Boot a world of its own, run the loop on it, and compare what was found with what is true.
+
+    Exits 1 when a fault was missed, a false alarm raised, or a residual left unexplained.
+
+    Example: fulfillment twin score --seed 7 --json
+    """
+    with tempfile.TemporaryDirectory(prefix="fulfillment-score-") as folder:
+        result, unexplained = _scored(Path(folder), seed)
+    if as_json:
+        show_json({"seed": seed, "unexplained": unexplained, "perfect": result.perfect, **asdict(result)})
+    else:
+        show_rows(f"Score of seed {seed}", [_score_row(row) for row in (*result.codes, result.total)], as_json=False)
+        console().print(f"UNEXPLAINED = {unexplained}")
+    if not result.perfect or unexplained:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _scored(folder: Path, seed: int) -> tuple[Score, int]:
+    home = folder / "twin_systems"
+    own = {"runtime_dir": folder, "lake_catalog": None, "lake_data_url": None, "ledger_url": None}
+    with serving(home, seed=seed) as ready, build_platform(read_settings().model_copy(update=own)) as platform:
+        platform.prepare()
+        twin = ready()
+        unexplained = 0
+        for number in range(_SCORE_PASSES):
+            if number:
+                twin.advance(_SCORE_SECONDS_BETWEEN_PASSES)
+            unexplained += run_pass(platform, full=number == 0).reconciliation.unexplained
+        with platform.ledger.reading() as work:
+            cases = readings.list_cases(work, readings.CaseFilter(limit=1_000_000))
+        observed = [ObservedCase(case.code, case.business_key, case.node, case.detected_at) for case in cases]
+        return score(twin.labels(), observed), unexplained
+
+
+def _score_row(row: CodeScore) -> dict[str, Any]:
+    return {
+        "code": row.code,
+        "injected": row.injected,
+        "observed": row.observed,
+        "found": row.found,
+        "precision": row.precision,
+        "recall": row.recall,
+        "detect_seconds": row.detect_seconds,
+    }
+
+
+def _show_state(state: TwinState, *, as_json: bool) -> None:
+    if as_json:
+        show_json(asdict(state))
+    else:
+        show_rows("The simulated distributor", [asdict(state)], as_json=False)
+
+
+def _seconds(duration: str) -> int:
+    number, unit = duration[:-1], duration[-1:]
+    if not number.isdigit() or unit not in _UNITS:
+        raise ConfigurationError(
+            f"'{duration}' is not a duration.", expected="a whole number and s, m, h or d, for example 31m"
+        )
+    return int(number) * _UNITS[unit]

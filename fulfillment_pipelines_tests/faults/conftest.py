@@ -1,0 +1,159 @@
+"""A small distributor in memory on a real lake and ledger: what the tests of bad input and failures share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fulfillment_pipelines.canonical.admission import Admission
+from fulfillment_pipelines.domain.clock import FixedClock
+from fulfillment_pipelines.loop import stages
+from fulfillment_pipelines.loop.platform import Platform, build_platform
+from fulfillment_pipelines.reconcile.runner import Reconciliation
+from fulfillment_pipelines.settings import Settings
+from fulfillment_pipelines.snapshots.pulling import PullAttempt
+from fulfillment_pipelines.systems.declaration import MemoryDeclaration, load_declaration
+from fulfillment_pipelines.systems.memory import MemoryRow, MemorySystem
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SMALL = Path(__file__).parents[1] / "small_distributor"
+SYSTEMS = ("erp", "portal", "wms_east", "finance")
+
+
+def _at(hours: float) -> str:
+    return (NOON + timedelta(hours=hours)).isoformat()
+
+
+def _order_rows(number: int) -> Mapping[str, Mapping[str, MemoryRow]]:
+    """One order that every system agrees on, from the portal to the invoice."""
+    order_no, portal_no, sku = f"SO-{number}", f"PO-{number}", "BRG-1001"
+    line: MemoryRow = {"order_no": order_no, "line_no": 1}
+    sold: MemoryRow = {"currency": "USD"}
+    hold: MemoryRow = {"hold_no": f"H-{number}", "order_no": order_no, "status": "RESOLVED", "placed_by": "finance"}
+    hold |= {"placed_at": _at(-5), "resolved_at": _at(-4.5)}
+    return {
+        "portal": {
+            "orders": sold | {"id": portal_no, "customer": "C-1", "po": f"P{number}", "state": "OPEN"}
+            | {"placed_at": _at(-6)},
+            "order_items": sold
+            | {"order_id": portal_no, "line": 1, "sku": sku, "uom": "EA", "qty": "1", "qty_cancelled": "0"}
+            | {"price": "10.0000"},
+        },
+        "erp": {
+            "orders": sold
+            | {"order_no": order_no, "channel": "PORTAL", "channel_order_no": portal_no, "customer_no": "C-1"}
+            | {"customer_po": f"P{number}", "status": "OPEN", "ordered_at": _at(-6)},
+            "order_lines": line
+            | sold
+            | {"sku": sku, "uom": "EA", "qty_ordered": "1", "qty_cancelled": "0", "qty_allocated": "1"}
+            | {"unit_price": "10.0000", "site": "EAST", "release_due_at": _at(-5), "promised_at": _at(24)},
+            "releases": line
+            | {"release_no": f"R-{number}", "site": "EAST", "sku": sku, "uom": "EA", "qty": "1", "sent_at": _at(-4)},
+            "shipments": line
+            | {"shipment_no": f"SH-{number}", "site": "EAST", "sku": sku, "uom": "EA", "qty": "1"}
+            | {"shipped_at": _at(-3), "confirmed_at": _at(-3)},
+            "holds": hold | {"type": "CREDIT"},
+        },
+        "wms_east": {
+            "releases": line
+            | {"release_no": f"R-{number}", "item": sku, "unit": "EA", "qty": "1", "picked_qty": "1"}
+            | {"sent_at": _at(-4), "acked_at": _at(-4)},
+            "shipments": line
+            | {"shipment_no": f"SH-{number}", "item": sku, "unit": "EA", "qty": "1", "departed_at": _at(-3)},
+            "movements": {"movement_no": f"M-{number}", "item": sku, "unit": "EA", "qty": "-1"}
+            | {"movement_type": "SHIPMENT", "moved_at": _at(-3)},
+            "holds": hold | {"hold_type": "CREDIT"},
+        },
+        "finance": {
+            "invoice_lines": line
+            | sold
+            | {"invoice_no": f"I-{number}", "line_seq": 1, "document_type": "INVOICE", "shipment_no": f"SH-{number}"}
+            | {"unit": "EA", "qty": "1", "unit_price": "10.0000", "amount": "10.00", "status": "POSTED"}
+            | {"posted_at": _at(-2)},
+            "holds": hold,
+        },
+    }
+
+
+def small_systems(clock: FixedClock, orders: int) -> dict[str, MemorySystem]:
+    """Return the systems of the small distributor, holding orders that they all agree on."""
+    systems = {}
+    for name in SYSTEMS:
+        declaration = load_declaration(SMALL / f"{name}.yaml")
+        assert isinstance(declaration, MemoryDeclaration)
+        systems[name] = MemorySystem(declaration, clock)
+    for number in range(1, orders + 1):
+        for name, entities in _order_rows(number).items():
+            for entity, row in entities.items():
+                systems[name].rows[entity].append(dict(row))
+    stock: MemoryRow = {"item": "BRG-1001", "unit": "EA", "on_hand": "50", "reserved": "0", "free": "50"}
+    systems["wms_east"].rows["stock"].append(stock)
+    booked: MemoryRow = {"site": "EAST", "sku": "BRG-1001", "uom": "EA", "on_hand": "50", "allocated": "0", "atp": "50"}
+    systems["erp"].rows["stock"].append(booked)
+    return systems
+
+
+@dataclass
+class Small:
+    """The platform of the small distributor, with its systems and its clock at hand."""
+
+    platform: Platform
+    clock: FixedClock
+    systems: dict[str, MemorySystem]
+    admitted: list[Admission] = field(default_factory=list)
+
+    def row(self, system: str, entity: str, position: int = 0) -> MemoryRow:
+        """Return a row of a system, to be changed in place."""
+        return self.systems[system].rows[entity][position]
+
+    def later(self, minutes: float = 5) -> None:
+        """Let time pass; a negative number turns the clocks back."""
+        self.clock.at += timedelta(minutes=minutes)
+
+    def pull(self, *names: str) -> dict[str, PullAttempt]:
+        """Pull systems, or all of them; return the attempts by feed."""
+        attempts = stages.pull(self.platform, names or None)
+        return {f"{attempt.system}/{attempt.entity}": attempt for attempt in attempts}
+
+    def admit(self) -> dict[str, Admission]:
+        """Admit what has landed; return the last admission of each feed."""
+        self.admitted = stages.admit(self.platform)
+        return {f"{admission.system}/{admission.entity}": admission for admission in self.admitted}
+
+    def reconcile(self, *, full: bool = False) -> Reconciliation:
+        """Reconcile, and stop when a promise is broken."""
+        reconciliation = stages.reconcile(self.platform, full=full)
+        stages.require_invariants(reconciliation)
+        return reconciliation
+
+    def turn(self, *names: str) -> dict[str, Admission]:
+        """Pull, admit and reconcile once."""
+        self.pull(*names)
+        admissions = self.admit()
+        self.reconcile()
+        return admissions
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of the lake."""
+        return [tuple(row.values()) for row in self.platform.warehouse.query(statement).to_pylist()]
+
+    def findings(self) -> set[tuple[str, str, str]]:
+        """Return code, business key and verdict of every finding."""
+        return set(self.rows("select code, business_key, verdict from rec_findings"))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Small]:
+    """Three orders that all systems agree on, not yet pulled."""
+    clock = FixedClock(NOON)
+    systems = small_systems(clock, orders=3)
+    settings = Settings(runtime_dir=tmp_path, duckdb_threads=1)
+    config = SMALL / "distributor.yaml"
+    with build_platform(settings, config=config, clock=clock, ready_made=list(systems.values())) as platform:
+        platform.prepare()
+        yield Small(platform, clock, systems)

@@ -1,0 +1,248 @@
+"""Bad input, one kind a test: what is bad is quarantined or refused by name, what is good goes on, nothing is lost.
+
+Every turn stops at a broken invariant, so each test also holds that the landed rows are conserved.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from fulfillment_pipelines.domain.snapshot import FeedState, Page, PageFormat, Scope, Snapshot
+
+OPEN_QUARANTINE = "select system, entity, source_key, failed_checks from ops_open_quarantine"
+
+
+@pytest.fixture
+def settled(small):
+    """The small distributor after one turn in which everything agreed."""
+    small.turn()
+    assert small.findings() == set()
+    small.later()
+    return small
+
+
+def test_a_row_that_breaks_its_contract_is_quarantined_and_the_rest_goes_on(settled) -> None:
+    settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
+    settled.row("erp", "order_lines", 1)["qty_ordered"] = "2"
+
+    admission = settled.turn()["erp/order_lines"]
+
+    assert (admission.quarantined_rows, admission.merged.updated_rows, admission.merged.unchanged_rows) == (1, 1, 1)
+    assert admission.failures == {"ordered_qty:type": 1, "ordered_qty:required": 1}
+    failed = "ordered_qty:type, ordered_qty:required"
+    assert settled.rows(OPEN_QUARANTINE) == [("erp", "order_lines", "SO-1/1", failed)]
+    assert ("SYS-02", "erp/order_lines", "DIFFER") in settled.findings()
+
+
+def test_a_quarantined_row_keeps_what_was_sent_and_where_it_stood(settled) -> None:
+    settled.row("finance", "invoice_lines", 2)["status"] = "LOST"
+
+    settled.turn()
+
+    quarantined = settled.rows("select landed_row_no, order_id, record from ops_quarantine")
+    assert [(number, order_id) for number, order_id, _ in quarantined] == [(3, "SO-3")]
+    assert json.loads(quarantined[0][2])["status"] == "LOST"
+
+
+def test_the_last_good_row_stays_current_while_its_successor_is_in_quarantine(settled) -> None:
+    settled.row("erp", "orders")["status"] = "PERHAPS"
+
+    settled.turn()
+
+    assert settled.rows("select status from snap_erp__orders where order_id = 'SO-1'") == [("OPEN",)]
+
+
+def test_a_verdict_that_rests_on_a_quarantined_row_is_unknown(settled) -> None:
+    settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
+
+    settled.turn()
+
+    verdicts = dict(settled.rows("select order_id, verdict from rec_line_verdicts"))
+    assert verdicts == {"SO-1": "UNKNOWN", "SO-2": "AGREE", "SO-3": "AGREE"}
+
+
+def test_a_repaired_row_leaves_quarantine_and_its_finding_goes(settled) -> None:
+    settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
+    settled.turn()
+    settled.later()
+    settled.row("erp", "order_lines")["qty_ordered"] = "1"
+
+    settled.turn()
+
+    assert settled.rows(OPEN_QUARANTINE) == []
+    assert settled.rows("select count(*) from ops_quarantine") == [(1,)]
+    assert settled.findings() == set()
+
+
+def test_the_same_row_twice_is_one_row(settled) -> None:
+    settled.systems["erp"].rows["orders"].append(dict(settled.row("erp", "orders")))
+
+    admission = settled.turn()["erp/orders"]
+
+    assert (admission.landed_rows, admission.merged.unchanged_rows, admission.merged.superseded_rows) == (4, 3, 1)
+    assert settled.findings() == set()
+
+
+def test_two_rows_of_one_key_that_differ_are_both_quarantined(settled) -> None:
+    settled.systems["erp"].rows["orders"].append(settled.row("erp", "orders") | {"status": "CANCELLED"})
+
+    admission = settled.turn()["erp/orders"]
+
+    assert admission.failures == {"key:unique": 2}
+    assert settled.rows("select status from snap_erp__orders where order_id = 'SO-1'") == [("OPEN",)]
+    assert ("SYS-02", "erp/orders", "DIFFER") in settled.findings()
+
+
+def test_a_unit_nobody_knows_is_quarantined_and_not_guessed(settled) -> None:
+    settled.row("wms_east", "shipments")["unit"] = "PALLET"
+
+    admission = settled.turn()["wms_east/shipments"]
+
+    assert admission.failures == {"uom:known": 1}
+    assert ("SYS-02", "wms_east/shipments", "DIFFER") in settled.findings()
+
+
+def test_a_row_without_its_key_is_quarantined_and_nothing_is_taken_for_deleted(settled) -> None:
+    settled.row("erp", "orders")["order_no"] = None
+
+    admission = settled.turn()["erp/orders"]
+
+    assert (admission.quarantined_rows, admission.merged.deleted_rows) == (1, 0)
+    assert settled.rows("select count(*) from snap_erp__orders") == [(3,)]
+
+
+def test_a_deleted_row_leaves_with_its_snapshot(settled) -> None:
+    del settled.systems["wms_east"].rows["movements"][0]
+
+    admission = settled.turn()["wms_east/movements"]
+
+    assert admission.merged.deleted_rows == 1
+    assert settled.rows("select count(*) from canon_stock_movements") == [(2,)]
+
+
+def test_a_row_that_moves_to_another_order_changes_both(settled) -> None:
+    settled.row("finance", "invoice_lines")["order_no"] = "SO-2"
+    settled.row("finance", "invoice_lines")["shipment_no"] = "SH-2"
+
+    settled.turn()
+
+    assert {key.split("/")[0] for _, key, _ in settled.findings()} >= {"SO-1", "SO-2"}
+
+
+def test_an_empty_answer_is_an_answer(settled) -> None:
+    settled.systems["finance"].rows["holds"].clear()
+
+    admission = settled.turn()["finance/holds"]
+
+    assert (admission.landed_rows, admission.merged.deleted_rows) == (0, 3)
+
+
+def test_a_system_that_is_down_costs_its_own_feeds_and_nobody_elses(settled) -> None:
+    settled.systems["wms_east"].switches.down = True
+
+    attempts = settled.pull()
+
+    assert {feed for feed, attempt in attempts.items() if attempt.state is FeedState.FAILED} == {
+        f"wms_east/{entity}" for entity in ("releases", "shipments", "stock", "movements", "holds")
+    }
+    assert "wms_east" in attempts["wms_east/stock"].problem
+    settled.admit()
+    settled.reconcile()
+    assert ("SYS-01", "wms_east/stock", "DIFFER") in settled.findings()
+    assert set(settled.rows("select distinct verdict from rec_line_verdicts")) == {("UNKNOWN",)}
+
+
+def test_a_system_that_comes_back_is_believed_again(settled) -> None:
+    settled.systems["wms_east"].switches.down = True
+    settled.turn()
+    settled.later()
+    settled.systems["wms_east"].switches.down = False
+
+    settled.turn()
+
+    assert settled.findings() == set()
+
+
+def test_a_page_that_fails_half_way_keeps_what_came_and_deletes_nothing(settled) -> None:
+    settled.systems["erp"].switches.fails_on_page = 2
+    settled.row("erp", "orders")["customer_po"] = "P1-REVISED"
+
+    attempts = settled.pull("erp")
+
+    assert attempts["erp/orders"].state is FeedState.PARTIAL
+    assert "Page 2 of erp/orders" in attempts["erp/orders"].problem
+    admission = settled.admit()["erp/orders"]
+    assert (admission.merged.updated_rows, admission.merged.deleted_rows) == (1, 0)
+    settled.reconcile()
+    assert ("SYS-01", "erp/orders", "DIFFER") in settled.findings()
+
+
+def test_a_page_that_is_not_json_is_kept_and_quarantined_as_a_whole(settled) -> None:
+    page = Page("00001.json", b'{"rows": [{"order_no": "SO-9"', PageFormat.JSON)
+    snapshot = Snapshot("erp", "orders", Scope(), settled.clock.now(), [page])
+    landed = settled.platform.landing.land(
+        snapshot, contract_version="1", pulled_at=settled.clock.now(), duration_seconds=0
+    )
+
+    admission = settled.admit()["erp/orders"]
+
+    assert (admission.landed_rows, admission.quarantined_rows, admission.merged.deleted_rows) == (1, 1, 0)
+    problem = settled.rows("select failed_checks from ops_open_quarantine")[0][0]
+    assert "page:readable" in problem
+    assert "erp.orders: page 00001.json cannot be read" in problem
+    assert "Remedy: ask the owner of the system to send it again" in problem
+    assert landed.page_paths[0].read_bytes() == page.content
+
+
+def test_a_field_that_is_gone_is_refused_by_name(settled) -> None:
+    for row in settled.systems["finance"].rows["invoice_lines"]:
+        del row["amount"]
+
+    attempt = settled.pull("finance")["finance/invoice_lines"]
+
+    assert attempt.state is FeedState.FAILED
+    assert "finance/invoice_lines" in attempt.problem
+    assert "amount" in attempt.problem
+    assert "Remedy" in attempt.problem
+    settled.admit()
+    settled.reconcile()
+    assert settled.rows("select count(*) from snap_finance__invoice_lines") == [(3,)]
+    assert ("SYS-01", "finance/invoice_lines", "DIFFER") in settled.findings()
+
+
+def test_a_clock_that_runs_backwards_supersedes_nothing(settled) -> None:
+    settled.later(-60)
+    settled.row("erp", "orders")["customer_po"] = "OLD"
+    del settled.systems["erp"].rows["orders"][2]
+
+    admission = settled.turn("erp")["erp/orders"]
+
+    assert (admission.merged.superseded_rows, admission.merged.deleted_rows) == (2, 0)
+    assert settled.rows("select count(*) from snap_erp__orders where customer_po <> 'OLD'") == [(3,)]
+    assert ("SYS-01", "erp/orders", "DIFFER") in settled.findings()
+
+
+def test_a_late_whole_snapshot_does_not_delete_what_a_newer_one_brought(settled) -> None:
+    old = settled.systems["erp"].source("orders").pull(Scope())
+    settled.later(10)
+    settled.systems["erp"].rows["orders"].append(settled.row("erp", "orders") | {"order_no": "SO-9"})
+    whole = settled.systems["erp"].source("orders").pull(Scope())
+    newer = Snapshot("erp", "orders", Scope(since="2026"), whole.as_of, whole.pages)
+    for snapshot in (newer, old):
+        settled.platform.landing.land(
+            snapshot, contract_version="1", pulled_at=settled.clock.now(), duration_seconds=timedelta().total_seconds()
+        )
+        settled.admit()
+
+    assert settled.rows("select count(*) from snap_erp__orders where order_id = 'SO-9'") == [(1,)]
+    settled.reconcile()
+
+
+def test_admitting_again_changes_nothing(settled) -> None:
+    before = settled.rows("select system, entity, snapshot_id, inserted_rows from ops_snapshots order by all")
+
+    assert settled.admit() == {}
+    assert settled.rows("select system, entity, snapshot_id, inserted_rows from ops_snapshots order by all") == before
