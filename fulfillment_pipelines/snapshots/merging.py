@@ -37,6 +37,7 @@ _PLAN_DELETIONS: Final = """
     select target.source_key, 'deleted' as outcome
     from target
     anti join checked_rows on target.source_key = checked_rows.source_key
+    where target.as_of <= $as_of
 """
 
 _DELETE: Final = """
@@ -94,13 +95,13 @@ def merge(
         target: Where the rows go.
         snapshot_id: The snapshot they come from.
         as_of: The moment the snapshot speaks of; it never overwrites what a later snapshot said.
-        may_delete: Whether rows that are absent from the snapshot no longer exist.
+        may_delete: Whether rows that are absent from the snapshot no longer exist; what a later one said does.
         last_whole_as_of: The moment of the last whole snapshot of the feed; an older one changes nothing.
     """
     is_late = last_whole_as_of is not None and last_whole_as_of > as_of
     transaction.execute(_on(target, _PLAN), {"is_late": is_late, "as_of": as_of})
     if may_delete and not is_late:
-        transaction.execute(_on(target, _PLAN_DELETIONS))
+        transaction.execute(_on(target, _PLAN_DELETIONS), {"as_of": as_of})
     counts = dict(transaction.execute(_COUNTS).fetchall())
     _note_changed_keys(transaction, target, snapshot_id)
     transaction.execute(_on(target, _DELETE))

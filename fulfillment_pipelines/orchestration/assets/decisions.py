@@ -67,10 +67,12 @@ def _cases(platform: Platform, decisions: Decisions) -> dict[str, Any]:
 
 def _corrections(decisions: Decisions, delivered: DispatchResult) -> dict[str, int]:
     """The three stages have states of the same name, so each number says which stage it is of."""
-    stages_of = {"decided": decisions.proposed, "confirmed": decisions.confirmed, "dispatched": delivered}
-    return {
-        f"{stage}_{name}": count for stage, outcome in stages_of.items() for name, count in _counts(outcome).items()
+    counts = {
+        "decided": _counts(decisions.proposed),
+        "confirmed": _counts(decisions.confirmed),
+        "dispatched": _counts(delivered),
     }
+    return {f"{stage}_{name}": number for stage, own in counts.items() for name, number in own.items()}
 
 
 def _at_risk(totals: list[CodeTotal]) -> dict[str, float]:

@@ -1,0 +1,87 @@
+"""A residual must be explained by a finding of a rule that speaks of its edge."""
+
+from __future__ import annotations
+
+import pytest
+
+from fulfillment_pipelines.reconcile.example_lake import Row, Scalar
+
+from .conftest import SqlRunner
+
+_STOCK_FINDING = {"code": "INV-01", "business_key": "VLV-1", "order_id": "", "line_no": None}
+
+
+@pytest.fixture
+def unexplained(run_sql: SqlRunner) -> SqlRunner:
+    def run(**tables: list[Row]) -> list[tuple[str, str, str]]:
+        rows = run_sql("30_reconcile/rec_unexplained.sql", tables)
+        return sorted((row["edge"], row["business_key"], row["node"]) for row in rows)
+
+    return run
+
+
+def test_a_ledger_without_residuals_needs_no_explanation(unexplained: SqlRunner) -> None:
+    assert unexplained(rec_quantity_ledger=[{}], rec_stock_ledger=[{}]) == []
+
+
+@pytest.mark.parametrize("edge", ["ordered", "released", "shipped", "billed"])
+@pytest.mark.parametrize("residual", [1, -1, 0.0001])
+def test_a_residual_of_which_no_rule_speaks_is_unexplained(unexplained: SqlRunner, edge: str, residual: Scalar) -> None:
+    found = unexplained(rec_quantity_ledger=[{f"residual_{edge}_qty": residual}])
+    assert found == [(edge, "SO-1/1", "EAST")]
+
+
+def test_a_finding_explains_the_edges_its_rule_names(unexplained: SqlRunner) -> None:
+    ledger = [{"residual_released_qty": 1, "residual_shipped_qty": 1, "residual_billed_qty": 1}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_findings=[{"code": "SHP-01"}]) == [
+        ("released", "SO-1/1", "EAST")
+    ]
+
+
+@pytest.mark.parametrize("verdict", ["TIMING", "UNKNOWN", "DIFFER"])
+def test_a_young_or_doubtful_finding_explains_as_well(unexplained: SqlRunner, verdict: str) -> None:
+    ledger = [{"residual_shipped_qty": 1}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_findings=[{"verdict": verdict}]) == []
+
+
+@pytest.mark.parametrize("other", [{"order_id": "SO-2"}, {"line_no": 2}, {"code": "CRD-03"}])
+def test_a_finding_of_something_else_explains_nothing(unexplained: SqlRunner, other: Row) -> None:
+    ledger = [{"residual_shipped_qty": 1}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_findings=[other]) == [("shipped", "SO-1/1", "EAST")]
+
+
+def test_a_finding_of_the_whole_order_explains_each_line(unexplained: SqlRunner) -> None:
+    ledger = [{"line_no": 1, "residual_ordered_qty": 1}, {"line_no": 2, "residual_ordered_qty": 1}]
+    finding = {"code": "INT-03", "line_no": None}
+    assert unexplained(rec_quantity_ledger=ledger, rec_findings=[finding]) == []
+
+
+def test_a_quarantined_row_of_the_order_explains_its_residuals(unexplained: SqlRunner) -> None:
+    ledger = [{"residual_shipped_qty": 1}]
+    assert unexplained(rec_quantity_ledger=ledger, ops_open_quarantine=[{"order_id": "SO-1"}]) == []
+
+
+def test_stock_within_the_tolerance_needs_no_explanation(unexplained: SqlRunner) -> None:
+    within = [{"residual_on_hand_qty": 5}, {"node": "WEST", "wms_on_hand_qty": 1, "residual_on_hand_qty": -2}]
+    assert unexplained(rec_stock_ledger=within) == []
+
+
+@pytest.mark.parametrize("residual", [5.0001, -5.0001])
+def test_stock_above_the_tolerance_must_be_explained(unexplained: SqlRunner, residual: Scalar) -> None:
+    ledger = [{"residual_on_hand_qty": residual}]
+    assert unexplained(rec_stock_ledger=ledger) == [("on_hand", "VLV-1", "EAST")]
+    assert unexplained(rec_stock_ledger=ledger, rec_findings=[_STOCK_FINDING]) == []
+
+
+def test_a_finding_at_another_site_explains_nothing(unexplained: SqlRunner) -> None:
+    finding = {**_STOCK_FINDING, "node": "WEST"}
+    found = unexplained(rec_stock_ledger=[{"residual_on_hand_qty": 6}], rec_findings=[finding])
+    assert found == [("on_hand", "VLV-1", "EAST")]
+
+
+def test_false_availability_must_be_explained_while_demand_is_open(unexplained: SqlRunner) -> None:
+    promised = {"residual_available_qty": 3}
+    assert unexplained(rec_stock_ledger=[promised]) == [("available", "VLV-1", "EAST")]
+    assert unexplained(rec_stock_ledger=[{**promised, "open_demand_qty": 0}]) == []
+    assert unexplained(rec_stock_ledger=[{"residual_available_qty": 2}]) == []
+    assert unexplained(rec_stock_ledger=[{"residual_available_qty": -3}]) == []
