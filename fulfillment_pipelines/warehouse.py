@@ -23,6 +23,8 @@ from filelock import FileLock, Timeout
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RetryableError
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
+SqlError: TypeAlias = duckdb.Error
+"""What DuckDB raises; who runs a model translates it to the model's name, remedy and all."""
 Result = TypeVar("Result")
 
 STAGE: Final = "memory.main"

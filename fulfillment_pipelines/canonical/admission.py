@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-import duckdb
 import pyarrow as pa
 
 from fulfillment_pipelines.canonical.expectations import ExpectationOutcome, record_outcomes
@@ -31,7 +30,15 @@ from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.snapshots.merging import MergeCounts, MergeTarget, merge
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, Warehouse, create_table, create_view, ensure_table, scalar
+from fulfillment_pipelines.warehouse import (
+    Connection,
+    SqlError,
+    Warehouse,
+    create_table,
+    create_view,
+    ensure_table,
+    scalar,
+)
 
 _QUARANTINE: Final = """
     create or replace temp table quarantined_rows as
@@ -200,7 +207,7 @@ def _map(cursor: Connection, feed: CanonicalFeed) -> None:
     try:
         create_view(cursor, "mapped", feed.mapping.body)
         found = [row[0] for row in cursor.execute("describe mapped").fetchall()]
-    except duckdb.Error as error:
+    except SqlError as error:
         raise ConfigurationError(
             f"{feed.mapping.path.name} does not run.",
             expected=f"a select from `landed` with the fields {', '.join(feed.layout.fields)}",

@@ -6,6 +6,7 @@ belong to `reconcile.tolerances`, policies to the stages that follow them.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,7 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final, get_type_hints
 
-import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -113,18 +113,19 @@ def read_unit_conversions(path: Path) -> tuple[UnitConversion, ...]:
     Raises:
         ConfigurationError: The file is missing or a row cannot be read; the message names the row.
     """
-    schema = {"sku": "VARCHAR", "uom": "VARCHAR", "base_uom": "VARCHAR", "base_qty": "DECIMAL(18, 4)"}
-    with duckdb.connect(":memory:") as connection:
-        try:
-            relation = connection.read_csv(str(path), dtype=schema, header=True)
-            return tuple(UnitConversion(*row) for row in relation.fetchall())
-        except (duckdb.Error, TypeError) as error:
-            raise ConfigurationError(
-                f"The unit crosswalk {path.name} cannot be read.",
-                expected="a CSV file with the columns sku, uom, base_uom, base_qty",
-                found=str(error).splitlines()[0],
-                remedy="correct the row; `*` in sku stands for every item",
-            ) from error
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return tuple(
+                UnitConversion(row["sku"], row["uom"], row["base_uom"], Decimal(row["base_qty"]))
+                for row in csv.DictReader(file)
+            )
+    except (OSError, KeyError, ArithmeticError, TypeError) as error:
+        raise ConfigurationError(
+            f"The unit crosswalk {path.name} cannot be read.",
+            expected="a CSV file with the columns sku, uom, base_uom, base_qty; the last is a number",
+            found=f"{type(error).__name__}: {error}",
+            remedy="correct the row; `*` in sku stands for every item",
+        ) from error
 
 
 def _columns(row_type: type, rows: Sequence[object]) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,12 +12,10 @@ from typing import Any
 from rich.markup import escape
 
 from fulfillment_pipelines.commands.output import console, show_json, show_rows
-from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.ledger import readings
+from fulfillment_pipelines.ledger.corrections import CorrectionRecord
 from fulfillment_pipelines.loop.passes import PassResult
 from fulfillment_pipelines.loop.platform import Platform
-
-_NAMES = "select code, name from rec_rules order by code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +62,9 @@ def report_of(platform: Platform, results: Sequence[PassResult], seconds: float)
     rows: Counter[str] = Counter()
     for admission in last.admissions:
         rows[admission.system] += admission.landed_rows
-    table = platform.warehouse.query(_NAMES)
-    names = dict(zip(table.column("code").to_pylist(), table.column("name").to_pylist(), strict=True))
     with platform.ledger.reading() as work:
         totals = readings.totals_by_code(work)
         corrections = readings.list_corrections(work, readings.CorrectionFilter(limit=1_000_000))
-    sent = Counter(
-        (one.message, one.target, one.state) for one in corrections if one.state is not CorrectionState.PROPOSED
-    )
     return RunReport(
         passes=len(results),
         seconds=round(seconds, 1),
@@ -83,24 +76,34 @@ def report_of(platform: Platform, results: Sequence[PassResult], seconds: float)
         ),
         quarantined_rows=sum(admission.quarantined_rows for admission in last.admissions),
         verdicts={verdict.value: count for verdict, count in last.reconciliation.verdicts.items()},
-        exceptions=tuple(
-            ExceptionTotal(
-                code=total.code,
-                name=names.get(total.code, ""),
-                found=total.open_cases + total.ended_cases,
-                cured=total.ended_cases,
-                open=total.open_cases,
-                open_value_amount=total.value_at_risk_amount,
-                currency="" if total.currency == "XXX" else total.currency,
-            )
-            for total in totals
-        ),
-        corrections=tuple(
-            {"message": message, "target": target, "state": state.value, "corrections": count}
-            for (message, target, state), count in sorted(sent.items())
-        ),
+        exceptions=_exception_totals(platform, totals),
+        corrections=_correction_counts(corrections),
         proved=sum(total.ended_cases for total in totals),
         unexplained=last.reconciliation.unexplained,
+    )
+
+
+def _exception_totals(platform: Platform, totals: Iterable[readings.CodeTotal]) -> tuple[ExceptionTotal, ...]:
+    names = {rule.code: rule.name for rule in platform.reconciler.rules}
+    return tuple(
+        ExceptionTotal(
+            code=total.code,
+            name=names.get(total.code, ""),
+            found=total.open_cases + total.ended_cases,
+            cured=total.ended_cases,
+            open=total.open_cases,
+            open_value_amount=total.value_at_risk_amount,
+            currency="" if total.currency == "XXX" else total.currency,
+        )
+        for total in totals
+    )
+
+
+def _correction_counts(corrections: Iterable[CorrectionRecord]) -> tuple[dict[str, Any], ...]:
+    counts = Counter((one.message, one.target, one.state.value) for one in corrections)
+    return tuple(
+        {"message": message, "target": target, "state": state, "corrections": count}
+        for (message, target, state), count in sorted(counts.items())
     )
 
 

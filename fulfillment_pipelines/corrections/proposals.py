@@ -16,10 +16,11 @@ from typing import TypeAlias
 from fulfillment_pipelines.corrections import lifecycle
 from fulfillment_pipelines.corrections.case_moves import CaseMoves
 from fulfillment_pipelines.corrections.policy import Circumstances, CorrectionPolicy, Decision, decide
-from fulfillment_pipelines.domain.case import Case, CaseState, case_id_of
+from fulfillment_pipelines.domain.case import Case, CaseState
 from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
 from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.exceptions.intake import findings_by_case
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.cases import cases_by_id
 from fulfillment_pipelines.ledger.corrections import (
@@ -93,12 +94,7 @@ def idempotency_key_of(case: Case, target: str, finding: Finding) -> str:
 
 
 def propose(
-    work: UnitOfWork,
-    findings: Iterable[Finding],
-    *,
-    policy: CorrectionPolicy,
-    target_of: TargetOf,
-    now: datetime,
+    work: UnitOfWork, findings: Iterable[Finding], *, policy: CorrectionPolicy, target_of: TargetOf, now: datetime
 ) -> ProposalResult:
     """Decide on the corrections that findings propose, within the running transaction; the caller commits.
 
@@ -111,20 +107,13 @@ def propose(
         target_of: Resolves the role a rule names, at the finding's node.
         now: The moment of the decision.
 
-    Returns:
-        What was decided.
-
     Raises:
         ConfigurationError: No system plays the role.
         BadDataError: A payload or precondition is not a JSON object.
         RetryableError: The ledger is busy; repeat the whole transaction.
     """
     work.take_turn("intake")
-    by_case = {
-        case_id_of(finding.code, finding.business_key, finding.node): finding
-        for finding in findings
-        if finding.message and finding.verdict is Verdict.DIFFER
-    }
+    by_case = _proposing(findings)
     cases = cases_by_id(work, by_case)
     desk = _Desk(
         policy=policy,
@@ -142,6 +131,11 @@ def propose(
             desk.consider(finding, case, target_of(finding.target_role, finding.node))
     desk.write(work)
     return desk.result()
+
+
+def _proposing(findings: Iterable[Finding]) -> dict[str, Finding]:
+    by_case = findings_by_case(findings).items()
+    return {case_id: finding for case_id, finding in by_case if finding.message and finding.verdict is Verdict.DIFFER}
 
 
 @dataclass

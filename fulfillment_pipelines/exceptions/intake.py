@@ -26,7 +26,6 @@ from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 ACTOR = "intake"
 """Who moves cases in their history and in the audit log when a snapshot does."""
 
-# When a rule wrongly says two things of one key, the graver one counts.
 _GRAVITY = {Verdict.DIFFER: 2, Verdict.UNKNOWN: 1, Verdict.TIMING: 0, Verdict.AGREE: -1}
 _MATERIAL = (
     "severity",
@@ -108,20 +107,16 @@ def intake(
     Args:
         work: The transaction.
         findings: One for each difference, of any verdict.
-        runs: Which rules were evaluated, at which watermark. A case is only judged by a run of its code and
-            node, so the absence of a finding whose rule did not run is no cure.
+        runs: Which rules were evaluated, at which watermark; the absence of a finding of any other is no cure.
         policy: Deadlines and assignment.
         now: The moment of the intake.
         revisited: In an incremental run, the business keys that were reconciled; None for all.
-
-    Returns:
-        What changed.
 
     Raises:
         RetryableError: The ledger is busy; repeat the whole transaction.
     """
     work.take_turn("intake")
-    by_case = _gravest(findings)
+    by_case = findings_by_case(findings)
     run_of = {(run.code, run.node): run for run in runs}
     codes = {code for code, _ in run_of} | {finding.code for finding in by_case.values()}
     keys = None if revisited is None else revisited | {finding.business_key for finding in by_case.values()}
@@ -132,14 +127,16 @@ def intake(
     judgement = _Judgement(policy, now)
     for case_id, finding in sorted(by_case.items()):
         judgement.see(case_id, finding, known.get(case_id))
-    for case_id, case in sorted(known.items()):
-        if case_id not in by_case and (revisited is None or case.business_key in revisited):
+    judged = (case for case_id, case in sorted(known.items()) if case_id not in by_case)
+    for case in judged:
+        if revisited is None or case.business_key in revisited:
             judgement.miss(case, run_of.get((case.code, case.node)) or run_of.get((case.code, None)))
     judgement.write(work)
     return judgement.result()
 
 
-def _gravest(findings: Iterable[Finding]) -> dict[str, Finding]:
+def findings_by_case(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return findings by the identity of their case; where a rule wrongly gives two of one, the graver."""
     gravest: dict[str, Finding] = {}
     for finding in findings:
         case_id = case_id_of(finding.code, finding.business_key, finding.node)

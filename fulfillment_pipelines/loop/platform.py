@@ -117,13 +117,13 @@ def build_platform(
         ConfigurationError: A file is missing or wrong; the message names it.
     """
     distributor = load_distributor(config or settings.config, settings.runtime_dir)
+    sql, seeds = settings.project_root / "sql", distributor.seeds
     machine_clock = WallClock()
-    warehouse = open_lake(settings, distributor)
+    warehouse, ledger = open_lake(settings, distributor), open_ledger(settings, distributor)
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
     references = References(os.environ, (*settings.references_files, *distributor.references))
     registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made)
-    ledger = open_ledger(settings, distributor)
-    correction_policy = read_correction_policy(distributor.seeds / "corrections.yaml")
+    correction_policy = read_correction_policy(seeds / "corrections.yaml")
     reference = read_reference(distributor, feed_references(registry))
     return Platform(
         settings=settings,
@@ -132,22 +132,36 @@ def build_platform(
         warehouse=warehouse,
         landing=LandingArea(runtime_folder(settings, distributor) / "landing"),
         admitter=Admitter(warehouse),
-        reconciler=_reconciler(settings.project_root / "sql", distributor, warehouse, reference),
-        feeds=canonical_feeds(registry, settings.project_root / "sql"),
+        reconciler=_reconciler(sql, distributor, warehouse, reference),
+        feeds=canonical_feeds(registry, sql),
         ledger=ledger,
-        case_policy=read_case_policy(distributor.seeds),
+        case_policy=read_case_policy(seeds),
         correction_policy=correction_policy,
-        dispatcher=Dispatcher(
-            ledger,
-            registry.sink,
-            correction_policy.delivery,
-            clock=clock,
-            machine_clock=machine_clock,
-            jitter=jitter or random.SystemRandom().random,
+        dispatcher=_dispatcher(
+            ledger, registry, correction_policy, clock=clock, machine_clock=machine_clock, jitter=jitter
         ),
         reference=reference,
         clock=clock,
         machine_clock=machine_clock,
+    )
+
+
+def _dispatcher(
+    ledger: Ledger,
+    registry: Registry,
+    policy: CorrectionPolicy,
+    *,
+    clock: Clock,
+    machine_clock: Clock,
+    jitter: Callable[[], float] | None,
+) -> Dispatcher:
+    return Dispatcher(
+        ledger,
+        registry.sink,
+        policy.delivery,
+        clock=clock,
+        machine_clock=machine_clock,
+        jitter=jitter or random.SystemRandom().random,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
+from itertools import dropwhile
 from typing import Final, Self
 
 from fulfillment_pipelines.canonical.admission import CanonicalFeed
@@ -119,6 +120,11 @@ def rule_asset(rule: Rule) -> str:
 def prose(model: SqlModel) -> str:
     """Return the sentences that stand above a model's SQL, without its header entries."""
     return " ".join(_sentences(model))
+
+
+def statement(model: SqlModel) -> str:
+    """Return a model's SQL without the comments above it."""
+    return "\n".join(dropwhile(lambda line: line.startswith("--"), model.body.strip().splitlines()))
 
 
 def _sentences(model: SqlModel) -> Iterator[str]:

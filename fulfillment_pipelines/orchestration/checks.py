@@ -14,7 +14,7 @@ from fulfillment_pipelines.domain.snapshot import FeedState
 from fulfillment_pipelines.errors import InvariantError
 from fulfillment_pipelines.orchestration.assets.observed import markdown_table
 from fulfillment_pipelines.orchestration.assets.specs import CORRECTIONS
-from fulfillment_pipelines.orchestration.catalogue import Catalogue
+from fulfillment_pipelines.orchestration.catalogue import Catalogue, statement
 from fulfillment_pipelines.reconcile.runner import Violation
 from fulfillment_pipelines.snapshots.pulling import PullAttempt
 from fulfillment_pipelines.sql_models import SqlModel
@@ -147,7 +147,7 @@ def require_standing_invariants(warehouse: Warehouse, models: Iterable[SqlModel]
 def _invariant(asset: str, invariant: SqlModel, violation: Violation | None) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"rows": violation.rows if violation else 0}
     if violation:
-        metadata |= {"first": violation.first, "query": dg.MetadataValue.md(f"```sql\n{invariant.body.strip()}\n```")}
+        metadata |= {"first": violation.first, "query": dg.MetadataValue.md(f"```sql\n{statement(invariant)}\n```")}
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=invariant.name,

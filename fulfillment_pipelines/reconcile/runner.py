@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import pyarrow as pa
 
 from fulfillment_pipelines.canonical.models import CanonicalModels
@@ -24,6 +23,7 @@ from fulfillment_pipelines.reconcile.tolerances import Tolerances
 from fulfillment_pipelines.sql_models import SqlModel, read_model, read_models, retarget
 from fulfillment_pipelines.warehouse import (
     Connection,
+    SqlError,
     Warehouse,
     create_view,
     ensure_table,
@@ -199,7 +199,7 @@ class Reconciler:
         try:
             transaction.execute("create or replace temp table rule_rows as " + rule.model.body, parameters)
             ensure_table(transaction, "rec_differences", _DIFFERENCES, {"code": rule.code})
-        except duckdb.Error as error:
+        except SqlError as error:
             raise _does_not_run(rule.model, error) from error
         if full:
             transaction.execute("delete from rec_differences where code = $code", {"code": rule.code})
@@ -221,7 +221,7 @@ class Reconciler:
         parameters |= self._tolerances.values(model.parameters - {"now_at"})
         try:
             replace_rows(transaction, model.name, model.body, parameters)
-        except duckdb.Error as error:
+        except SqlError as error:
             raise _does_not_run(model, error) from error
 
     def _summarise(self, transaction: Connection, now: datetime, *, is_full: bool) -> Reconciliation:
@@ -284,7 +284,7 @@ def _rule_tables(rules: Sequence[Rule]) -> Mapping[str, pa.Table]:
     }
 
 
-def _does_not_run(model: SqlModel, error: duckdb.Error) -> ConfigurationError:
+def _does_not_run(model: SqlModel, error: SqlError) -> ConfigurationError:
     return ConfigurationError(
         f"{model.path.name} does not run.",
         expected="a select over the canonical names, with the columns that its folder's other files give",

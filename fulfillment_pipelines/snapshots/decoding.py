@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
 import pyarrow as pa
+from pyarrow import parquet
 
 from fulfillment_pipelines.domain.snapshot import PageFormat, PageLayout
 from fulfillment_pipelines.errors import BadDataError
@@ -99,14 +99,15 @@ def _text(value: Any) -> str | None:
     return json.dumps(value)
 
 
-def _read_parquet(connection: Connection, path: Path, layout: PageLayout, feed: str) -> DecodedSnapshot:
+def _read_parquet(_: Connection, path: Path, layout: PageLayout, feed: str) -> DecodedSnapshot:
     try:
-        records = connection.read_parquet(str(path))
-    except duckdb.Error as error:
+        file = parquet.ParquetFile(path)
+        present = set(file.schema_arrow.names)
+        _refuse_missing_fields(feed, path, layout, present)
+        records = file.read(columns=[field for field in layout.fields if field in present])
+    except (OSError, pa.ArrowException) as error:
         raise _unreadable_page(feed, path, "a Parquet file", str(error).splitlines()[0]) from error
-    _refuse_missing_fields(feed, path, layout, set(records.columns))
-    chosen = [duckdb.ColumnExpression(field) for field in layout.fields if field in records.columns]
-    return DecodedSnapshot(records.select(*chosen).to_arrow_table(), ())
+    return DecodedSnapshot(records, ())
 
 
 def _read_csv(connection: Connection, path: Path, layout: PageLayout, feed: str) -> DecodedSnapshot:

@@ -48,6 +48,7 @@ class _Switch(_Command):
 
 def control_application(twin: TwinOperations, token: str) -> Starlette:
     """Return the control interface; every request carries the token in `X-Twin-Token`."""
+    desk = _ControlDesk(twin)
 
     def route(path: str, method: str, command: Callable[[Request, bytes], Any]) -> Route:
         async def answer(request: Request) -> Response:
@@ -57,40 +58,53 @@ def control_application(twin: TwinOperations, token: str) -> Starlette:
 
         return Route(path, answer, methods=[method])
 
-    def advance(_: Request, content: bytes) -> Any:
-        wanted = parsed_body(content, _Advance)
-        if wanted.seconds is not None and wanted.until is None:
-            return asdict(twin.advance(wanted.seconds))
-        if wanted.until is not None and wanted.seconds is None:
-            return asdict(twin.advance_until(wanted.until))
-        raise BadDataError("The advance is not clear.", expected="either seconds or until")
-
-    def inject(_: Request, content: bytes) -> Any:
-        wanted = parsed_body(content, _Inject)
-        return _as_json(twin.inject(wanted.code, wanted.count))
-
-    def repair(_: Request, content: bytes) -> Any:
-        return {"repaired": twin.repair(parsed_body(content, _Repair).feed)}
-
-    def switch(request: Request, content: bytes) -> Any:
-        changes = parsed_body(content, _Switch).model_dump(exclude_unset=True)
-        return asdict(twin.switch(request.path_params["system"], **changes))
-
-    def expire(_: Request, __: bytes) -> Any:
-        twin.expire_tokens()
-        return {}
-
     return application(
         [
-            route("/state", "GET", lambda _, __: asdict(twin.state())),
-            route("/labels", "GET", lambda _, __: _as_json(twin.labels())),
-            route("/advance", "POST", advance),
-            route("/faults", "POST", inject),
-            route("/repair", "POST", repair),
-            route("/systems/{system}", "PATCH", switch),
-            route("/tokens/expire", "POST", expire),
+            route("/state", "GET", desk.state),
+            route("/labels", "GET", desk.labels),
+            route("/advance", "POST", desk.advance),
+            route("/faults", "POST", desk.inject),
+            route("/repair", "POST", desk.repair),
+            route("/systems/{system}", "PATCH", desk.switch),
+            route("/tokens/expire", "POST", desk.expire_tokens),
         ]
     )
+
+
+class _ControlDesk:
+    """Turns requests into operations and their results into JSON values."""
+
+    def __init__(self, twin: TwinOperations) -> None:
+        self._twin = twin
+
+    def state(self, _: Request, __: bytes) -> Any:
+        return asdict(self._twin.state())
+
+    def labels(self, _: Request, __: bytes) -> Any:
+        return _as_json(self._twin.labels())
+
+    def advance(self, _: Request, content: bytes) -> Any:
+        wanted = parsed_body(content, _Advance)
+        if wanted.seconds is not None and wanted.until is None:
+            return asdict(self._twin.advance(wanted.seconds))
+        if wanted.until is not None and wanted.seconds is None:
+            return asdict(self._twin.advance_until(wanted.until))
+        raise BadDataError("The advance is not clear.", expected="either seconds or until")
+
+    def inject(self, _: Request, content: bytes) -> Any:
+        wanted = parsed_body(content, _Inject)
+        return _as_json(self._twin.inject(wanted.code, wanted.count))
+
+    def repair(self, _: Request, content: bytes) -> Any:
+        return {"repaired": self._twin.repair(parsed_body(content, _Repair).feed)}
+
+    def switch(self, request: Request, content: bytes) -> Any:
+        changes = parsed_body(content, _Switch).model_dump(exclude_unset=True)
+        return asdict(self._twin.switch(request.path_params["system"], **changes))
+
+    def expire_tokens(self, _: Request, __: bytes) -> Any:
+        self._twin.expire_tokens()
+        return {}
 
 
 def _as_json(labels: tuple[Label, ...]) -> list[dict[str, Any]]:

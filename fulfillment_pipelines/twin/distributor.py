@@ -130,10 +130,11 @@ class Distributor:
                 self._step(stop)
 
     def inject(self, code: str, count: int) -> tuple[Label, ...]:
-        """Inject faults now and return their labels; all of them or none.
+        """Inject faults now and return their labels.
 
         Raises:
-            RejectedError: The code is unknown, or nothing is left that the fault could strike.
+            RejectedError: The code is unknown, or nothing is left that the fault could strike; the faults injected
+                before that stay, with their labels.
         """
         labels = []
         for _ in range(count):

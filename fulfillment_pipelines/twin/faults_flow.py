@@ -23,6 +23,8 @@ from fulfillment_pipelines.twin.truth_tables import hold_views, plan, true_holds
 
 _STOCK_THAT_HIDES_ONE_UNIT = 250  # one unit is below any tolerance of stock: only the leg shows the difference
 _LATE_INVOICE_SECONDS = 14 * 3_600
+_INVOICED_AFTER_SECONDS = 120
+_POSTED_AFTER_SECONDS = 60
 _EVERY_FOURTH = 4
 _RESOLVED_AFTER_SECONDS = 300
 _SITE_SYSTEMS = {Node.EAST: "wms_east", Node.WEST: "wms_west", Node.NORTH: "wms_north"}
@@ -97,14 +99,15 @@ def billed_wrong_quantity(context: FaultContext) -> Label:
         ({"billed_twice": True}, "billed twice"),
         ({"invoice_error_qty": 1, "post_lost": True}, f"drafted 1 more than the {leg.qty} shipped"),
     )[context.serial % 4]
-    _change_leg(context, leg, invoice_lag=120, post_lag=60, **changes)
+    _change_leg(context, leg, invoice_lag=_INVOICED_AFTER_SECONDS, post_lag=_POSTED_AFTER_SECONDS, **changes)
     leaves_at = hurry(context.books, line, context.at)
+    since = sent_from(line.node, leaves_at) + leg.confirm_lag + _INVOICED_AFTER_SECONDS
     return context.label(
         "FIN-02",
         f"{line.order_no}/{line.line_no}",
         node=line.node,
         system="finance",
-        since=sent_from(line.node, leaves_at) + leg.confirm_lag + 120 + (0 if "post_lost" in changes else 60),
+        since=since + (0 if "post_lost" in changes else _POSTED_AFTER_SECONDS),
         note=note,
     )
 

@@ -126,11 +126,12 @@ def contract_broken(context: FaultContext) -> Label:
             continue
         for row in newest_rows(context.books, flaw, _NEWEST_ROWS):
             order_no, sku = getattr(row, "order_no", None), getattr(row, "item", None)
-            if order_no is None and not (sku and context.targets.untouched_position(flaw.node, sku)):
-                continue
+            position = (flaw.node, sku) if sku else None
             if order_no is not None and not context.targets.untouched_order(order_no):
                 continue
-            context.targets.touch(order_no=order_no, position=(flaw.node, sku) if sku else None)
+            if position is not None and not context.targets.untouched_position(*position):
+                continue
+            context.targets.touch(order_no=order_no, position=position)
             context.defects.bring_in(context.books, flaw, row, context.at + _REPAIRED_AFTER_SECONDS)
             since = next_cycle(context.at) if flaw.node == Node.NORTH else context.at
             return context.label("SYS-02", flaw.feed, node=flaw.node, system=flaw.system, since=since, note=flaw.note)

@@ -23,37 +23,7 @@ def place_orders(books: Books, until: int) -> None:
     """Show new orders at the portal and plan their creation in the ERP."""
     orders = due(books.truth, Kind.PLACE_ORDER, until, true_orders)
     if orders:
-        books.portal.execute(
-            insert(portal_orders),
-            [
-                {
-                    "id": order.portal_id,
-                    "customer": order.customer_no,
-                    "po": order.customer_po,
-                    "state": "OPEN",
-                    "currency": CURRENCY,
-                    "placed_at": order.at,
-                }
-                for order in orders
-            ],
-        )
-        portal_ids = {order.order_id: order.portal_id for order in orders}
-        books.portal.execute(
-            insert(portal_items),
-            [
-                {
-                    "order_id": portal_ids[line.order_id],
-                    "line": line.line_no,
-                    "sku": line.sku,
-                    "uom": BASE_UNIT,
-                    "qty": line.qty,
-                    "qty_cancelled": 0,
-                    "price": line.unit_price,
-                    "currency": CURRENCY,
-                }
-                for line in lines_of(books, portal_ids)
-            ],
-        )
+        _show_at_portal(books, orders)
     schedule(
         books.truth,
         Kind.CREATE_ORDER,
@@ -151,6 +121,40 @@ def _release_moment(line: Row[Any], allocated_at: int) -> int:
     """Return when the ERP releases a line that nothing blocks."""
     moment: int = max(allocated_at, line.release_due_at) + line.release_lag
     return moment
+
+
+def _show_at_portal(books: Books, orders: Sequence[Row[Any]]) -> None:
+    books.portal.execute(
+        insert(portal_orders),
+        [
+            {
+                "id": order.portal_id,
+                "customer": order.customer_no,
+                "po": order.customer_po,
+                "state": "OPEN",
+                "currency": CURRENCY,
+                "placed_at": order.at,
+            }
+            for order in orders
+        ],
+    )
+    portal_ids = {order.order_id: order.portal_id for order in orders}
+    books.portal.execute(
+        insert(portal_items),
+        [
+            {
+                "order_id": portal_ids[line.order_id],
+                "line": line.line_no,
+                "sku": line.sku,
+                "uom": BASE_UNIT,
+                "qty": line.qty,
+                "qty_cancelled": 0,
+                "price": line.unit_price,
+                "currency": CURRENCY,
+            }
+            for line in lines_of(books, portal_ids)
+        ],
+    )
 
 
 def _enter_orders(books: Books, orders: Sequence[Row[Any]]) -> None:

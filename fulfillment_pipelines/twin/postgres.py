@@ -32,6 +32,7 @@ _UNPRIVILEGED_USERS = ("postgres", "nobody")
 _START_TIMEOUT_SECONDS = 30.0
 _STOP_TIMEOUT_SECONDS = 20.0
 _PASSWORD_BYTES = 18
+_PORT_ATTEMPTS = 2
 _SUPERUSER = "twin"
 _CLIENT = "fulfillment"
 _SETTINGS = """
@@ -111,13 +112,13 @@ class PostgresServer:
         self._account = _server_account()
         self._home = Path(tempfile.mkdtemp(prefix="twin-postgres-"))
         self._watch: subprocess.Popen[bytes] | None = None
+        self._port = 0
         self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
         self._client_password = secrets.token_urlsafe(_PASSWORD_BYTES)
         try:
             self._bin = self._reachable_binaries()
             self._initialise()
-            self._port = _free_port()
-            self._start()
+            self._start_on_free_port()
             self._create(databases)
         except BaseException:
             self.close()
@@ -159,11 +160,14 @@ class PostgresServer:
 
     def close(self) -> None:
         """Stop the server and remove its directory; safe to call twice."""
+        self._stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _stop(self) -> None:
         if self._watch is not None and self._watch.stdin is not None:
             self._watch.stdin.close()
             self._watch.wait(_STOP_TIMEOUT_SECONDS)
             self._watch = None
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def _reachable_binaries(self) -> Path:
         installation = _installation()
@@ -208,6 +212,19 @@ class PostgresServer:
         with (self._home / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write(_SETTINGS)
 
+    def _start_on_free_port(self) -> None:
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            self._port = _free_port()
+            self._start()
+            try:
+                self._await_answer()
+            except SystemDownError:
+                if attempt == _PORT_ATTEMPTS:
+                    raise
+                self._stop()  # another process may have taken the port in between
+            else:
+                return
+
     def _start(self) -> None:
         owner = [str(self._account.uid), str(self._account.gid)] if self._account else ["-", "-"]
         command = [sys.executable, "-I", "-S", postgres_watch.__file__, str(self._home), *owner]
@@ -226,22 +243,26 @@ class PostgresServer:
     def _administering(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True)
 
-    def _create(self, databases: tuple[str, ...]) -> None:
+    def _await_answer(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while True:
             try:
-                with self._administering("postgres") as connection:
-                    role = sql.SQL("create role {} login password {}")
-                    connection.execute(role.format(sql.Identifier(_CLIENT), sql.Literal(self._client_password)))
-                    for name in databases:
-                        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-                    return
+                self._administering("postgres").close()
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or (self._watch and self._watch.poll() is not None):
                     log = self._home / "server.log"
                     raise SystemDownError(
                         "The twin's database server did not start.",
                         found=log.read_text(encoding="utf-8")[-500:] if log.exists() else str(error),
-                        remedy="read the server's message above; another process may have taken its port",
+                        remedy="read the server's message above",
                     ) from error
                 time.sleep(0.02)
+            else:
+                return
+
+    def _create(self, databases: tuple[str, ...]) -> None:
+        with self._administering("postgres") as connection:
+            role = sql.SQL("create role {} login password {}")
+            connection.execute(role.format(sql.Identifier(_CLIENT), sql.Literal(self._client_password)))
+            for name in databases:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))

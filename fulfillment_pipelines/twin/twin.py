@@ -87,17 +87,10 @@ class Twin:
         shutil.rmtree(home / "wms_north", ignore_errors=True)  # files of an earlier world would look newer than ours
         with ExitStack() as starting:
             postgres = starting.enter_context(PostgresServer(_DATABASES))
-            shelf = Shelf(postgres.url("wms_east"), postgres.url("finance"))
-            starting.callback(shelf.close)
-            for database in _DATABASES:
-                postgres.grant(database, inbox="interface_inbox")
-            distributor = Distributor(
-                shelf,
-                NorthFiles(home / "wms_north"),
-                seed=seed,
-                volume=volume or Volume(),
-                start_at=epoch(starts_at),
-            )
+            shelf = _open_shelf(postgres, starting)
+            north = NorthFiles(home / "wms_north")
+            volume = volume or Volume()
+            distributor = Distributor(shelf, north, seed=seed, volume=volume, start_at=epoch(starts_at))
             if history:
                 live_through(distributor, faults=faults)
             return cls._serve(home, distributor, postgres, starting)
@@ -200,6 +193,14 @@ class Twin:
     def expire_tokens(self) -> None:
         """Make every token of the ERP invalid."""
         self._desk.expire_all()
+
+
+def _open_shelf(postgres: PostgresServer, starting: ExitStack) -> Shelf:
+    shelf = Shelf(postgres.url("wms_east"), postgres.url("finance"))
+    starting.callback(shelf.close)
+    for database in _DATABASES:
+        postgres.grant(database, inbox="interface_inbox")
+    return shelf
 
 
 def _write_addresses(path: Path, addresses: Mapping[str, str]) -> None:

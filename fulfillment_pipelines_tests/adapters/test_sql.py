@@ -266,6 +266,7 @@ def test_query_that_takes_too_long_is_a_system_that_is_down(postgres: Engine, ma
     [
         ("postgresql+psycopg://us:s3cr3t@127.0.0.1:1/site", SystemDownError),
         ("nosuch://us:s3cr3t@host/site", ConfigurationError),
+        ("postgresql+psycopg://us@host:s3cr3t/site", ConfigurationError),
         ("s3cr3t", ConfigurationError),
         ("postgresql+nodriver://us:s3cr3t@host/site", ConfigurationError),
     ],

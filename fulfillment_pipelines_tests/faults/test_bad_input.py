@@ -224,18 +224,20 @@ def test_a_clock_that_runs_backwards_supersedes_nothing(settled) -> None:
 
 
 def test_a_late_whole_snapshot_does_not_delete_what_a_newer_one_brought(settled) -> None:
-    old = settled.systems["erp"].source("orders").pull(Scope())
+    holds = settled.systems["erp"].source("holds")
+    old = holds.pull(Scope())
     settled.later(10)
-    settled.systems["erp"].rows["orders"].append(settled.row("erp", "orders") | {"order_no": "SO-9"})
-    whole = settled.systems["erp"].source("orders").pull(Scope())
-    newer = Snapshot("erp", "orders", Scope(since="2026"), whole.as_of, whole.pages)
+    settled.systems["erp"].rows["holds"].append(settled.row("erp", "holds") | {"hold_no": "H-9"})
+    whole = holds.pull(Scope())
+    newer = Snapshot("erp", "holds", Scope(since="2026"), whole.as_of, whole.pages)
+
     for snapshot in (newer, old):
         settled.platform.landing.land(
             snapshot, contract_version="1", pulled_at=settled.clock.now(), duration_seconds=0
         )
         settled.admit()
 
-    assert settled.rows("select count(*) from snap_erp__orders where order_id = 'SO-9'") == [(1,)]
+    assert settled.rows("select count(*) from snap_erp__holds where hold_id = 'H-9'") == [(1,)]
     settled.reconcile()
 
 

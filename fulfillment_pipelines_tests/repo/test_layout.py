@@ -17,6 +17,7 @@ TOP_LEVEL = {
     "README.md",
     "dagster.yaml",
     "data",
+    "docs",
     "fulfillment_pipelines",
     "fulfillment_pipelines_tests",
     "pyproject.toml",

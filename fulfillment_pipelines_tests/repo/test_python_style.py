@@ -60,9 +60,18 @@ def test_every_module_says_what_belongs_there(package_files: list[Path]) -> None
     assert [path.name for path, tree in _parsed(package_files) if not ast.get_docstring(tree)] == []
 
 
+def _lines_without_docstring(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """What a reader must hold in mind: a docstring is there to be read first and let go."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    first = node.body[0]
+    if ast.get_docstring(node) is None:
+        return lines
+    return lines - ((first.end_lineno or first.lineno) - first.lineno + 1)
+
+
 def test_every_function_fits_a_screen(package_files: list[Path]) -> None:
     lengths = {
-        f"{path.name}:{node.lineno} {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        f"{path.name}:{node.lineno} {node.name}": _lines_without_docstring(node)
         for path, tree in _parsed(package_files)
         for node in _functions(tree)
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fulfillment_pipelines.reconcile.example_lake import Row, Tables
 
-from .conftest import ROOT, SqlRunner
+ROOT = Path(__file__).parent.parent.parent
+SqlRunner = Callable[..., Any]
+
 
 _LINE: Row = {
     "ordered_qty": 10,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 
 from fulfillment_pipelines.reconcile.example_lake import Row
 
-from .conftest import SqlRunner
+SqlRunner = Callable[..., Any]
+
 
 _QUANTITIES = "30_reconcile/rec_quantity_ledger.sql"
 _STOCK = "30_reconcile/rec_stock_ledger.sql"

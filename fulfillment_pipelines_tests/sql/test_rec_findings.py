@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 from fulfillment_pipelines.reconcile.example_lake import Row
 from fulfillment_pipelines.reconcile.rule_tests import EXAMPLE_NOW
 
-from .conftest import SqlRunner
+SqlRunner = Callable[..., Any]
+
 
 _BREAKS_AT = datetime(2026, 3, 2, 10, 30, tzinfo=UTC)
 _BEFORE = {"code": "INV-01", "business_key": "VLV-1", "order_id": "", "line_no": None}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from fulfillment_pipelines.reconcile.example_lake import Row
 
-from .conftest import SqlRunner
+SqlRunner = Callable[..., Any]
 
 
 @pytest.fixture

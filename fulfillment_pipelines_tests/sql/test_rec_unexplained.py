@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from fulfillment_pipelines.reconcile.example_lake import Row, Scalar
 
-from .conftest import SqlRunner
+SqlRunner = Callable[..., Any]
+
 
 _STOCK_FINDING = {"code": "INV-01", "business_key": "VLV-1", "order_id": "", "line_no": None}
 

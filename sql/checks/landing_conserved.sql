@@ -1,5 +1,6 @@
 -- title: Every landed row is current, superseded or quarantined
--- Each row of a snapshot was inserted, updated or found unchanged (and is current), was superseded, or is in quarantine.
+-- Each row of a snapshot was inserted, updated or found unchanged (and is current), was superseded, or is in
+-- quarantine.
 select
     system,
     entity,

@@ -6,6 +6,8 @@ Everything is derived from declarations, contracts and SQL headers. What is made
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import dagster as dg
@@ -13,7 +15,7 @@ import dagster as dg
 from fulfillment_pipelines.canonical.admission import CanonicalFeed
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
 from fulfillment_pipelines.canonical.vocabulary import Column, Contract
-from fulfillment_pipelines.orchestration.catalogue import Catalogue, prose, rule_asset
+from fulfillment_pipelines.orchestration.catalogue import Catalogue, prose, rule_asset, statement
 from fulfillment_pipelines.reconcile.rules import Rule
 from fulfillment_pipelines.sql_models import SqlModel
 
@@ -24,9 +26,6 @@ _INTEGRATION: Final = "Integration"
 _GOVERNANCE: Final = "Governance"
 _SHORTEST_FRESHNESS: Final = timedelta(minutes=1)
 _CANONICAL_PREFIX: Final = "canon_"
-_ABOUT: Final[Mapping[str, str]] = {
-    column.name: column.about for contract in reversed(list(CONTRACTS.values())) for column in contract.columns
-}
 
 
 def team(owner: str) -> str:
@@ -78,12 +77,13 @@ def table_schema(columns: Iterable[tuple[str, str]], contract: Contract | None =
         contract: What the columns of that name must satisfy.
     """
     promised = {column.name: column for column in contract.columns} if contract else {}
+    about = {**_common_meanings(), **{name: column.about for name, column in promised.items()}}
     return dg.TableSchema(
         [
             dg.TableColumn(
                 name,
                 type=kind,
-                description=_ABOUT.get(name),
+                description=about.get(name),
                 constraints=_constraints(promised[name]) if name in promised else None,
             )
             for name, kind in columns
@@ -95,6 +95,16 @@ def contract_behind(catalogue: Catalogue, asset: str) -> Contract | None:
     """Return the contract that an asset's rows keep; None for what is derived from several."""
     of_feeds = {feed.table: feed.contract for feed in catalogue.feeds}
     return of_feeds.get(asset) or CONTRACTS.get(asset.removeprefix(_CANONICAL_PREFIX))
+
+
+@lru_cache(maxsize=1)
+def _common_meanings() -> Mapping[str, str]:
+    """Return what a column means that means the same in every contract: what derived tables may say of it."""
+    meanings: dict[str, set[str]] = {}
+    for contract in CONTRACTS.values():
+        for column in contract.columns:
+            meanings.setdefault(column.name, set()).add(column.about)
+    return MappingProxyType({name: about.pop() for name, about in meanings.items() if len(about) == 1})
 
 
 def _feed_spec(catalogue: Catalogue, feed: CanonicalFeed) -> dg.AssetSpec:
@@ -142,8 +152,8 @@ def _rule_spec(catalogue: Catalogue, rule: Rule) -> dg.AssetSpec:
         kinds={"duckdb", "sql"},
         description=_described(
             rule.model,
-            f"**{rule.code} {rule.name}**: {_sentence(rule.title)} {_sentence(rule.grain)} "
-            f"Source: {_sentence(rule.source)} {prose(rule.model)}".strip(),
+            f"**{rule.code} {rule.name}**: {_sentence(rule.title)} {prose(rule.model)}\n\n"
+            f"One row per {rule.grain}. Source: {_sentence(rule.source)}",
         ),
         metadata={"feeds": ", ".join(f"{need.role}.{need.contract}" for need in rule.feeds)},
         code_version=rule.model.version,
@@ -161,7 +171,7 @@ def _table_metadata(table: str) -> dict[str, Any]:
 
 
 def _described(model: SqlModel, text: str) -> str:
-    return f"{text}\n\n```sql\n{model.body.strip()}\n```"
+    return f"{text}\n\n```sql\n{statement(model)}\n```"
 
 
 def _sentence(text: str) -> str:

@@ -313,3 +313,12 @@ def test_rerunning_any_step_of_any_history_leads_to_the_same_cases(
         return cases
 
     assert live_through([1] * 6) == live_through([2 if repeat else 1 for repeat in repeats])
+
+
+def test_two_findings_of_one_case_count_as_the_graver_in_any_order(
+    ledger: Ledger, take_in: Intake, make_finding: FindingMaker
+) -> None:
+    certain, unsure = make_finding(), make_finding(verdict=Verdict.UNKNOWN)
+    assert len(take_in(unsure, certain).opened) == 1
+    assert len(take_in(certain, unsure).unchanged) == 1
+    assert len(_rows(ledger)[0]) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from contextlib import closing
 from datetime import datetime
@@ -156,8 +157,6 @@ def test_the_legacy_site_counts_some_items_in_cases(healthy: Any) -> None:
 
 
 def test_a_day_is_simulated_within_a_second_of_processor_time(healthy: Any) -> None:
-    import time  # noqa: PLC0415
-
     before = time.process_time()
     healthy.twin.advance(86_400)
     assert time.process_time() - before < 2  # twice the aim: machines differ

@@ -54,7 +54,9 @@ select
     to_json({
         'node': false_availability.node,
         'sku': false_availability.sku,
-        'available_qty': cast(false_availability.erp_available_qty - false_availability.residual_available_qty as varchar)
+        'available_qty': cast(
+            false_availability.erp_available_qty - false_availability.residual_available_qty as varchar
+        )
     }) as payload,
     to_json({'available_qty': cast(false_availability.erp_available_qty as varchar)}) as precondition,
     '' as judgement_reason,

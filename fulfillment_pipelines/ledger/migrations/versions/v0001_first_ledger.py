@@ -85,6 +85,10 @@ def _create_exception_case() -> None:
         ),
         sa.PrimaryKeyConstraint("case_id", name=op.f("pk_exception_case")),
     )
+    _index_exception_case()
+
+
+def _index_exception_case() -> None:
     op.create_index(op.f("ix_exception_case_closed_at_code"), "exception_case", ["closed_at", "code"], unique=False)
     op.create_index(op.f("ix_exception_case_business_key"), "exception_case", ["business_key"], unique=False)
     op.create_index(op.f("ix_exception_case_order_id"), "exception_case", ["order_id"], unique=False)

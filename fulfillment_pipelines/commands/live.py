@@ -1,0 +1,62 @@
+"""`fulfillment up`: the live deployment, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Annotated
+
+import typer
+
+from fulfillment_pipelines.commands.output import console
+from fulfillment_pipelines.commands.served_twin import serve_command, twin_home
+from fulfillment_pipelines.loop.platform import runtime_folder
+from fulfillment_pipelines.orchestration.live import dagster_home, serve
+from fulfillment_pipelines.settings import Settings, read_settings
+from fulfillment_pipelines.systems.distributor import load_distributor
+
+app = typer.Typer()
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Of the Dagster webserver; 0 chooses a free one.", min=0)] = 3000,
+    speed: Annotated[float, typer.Option(help="Simulated seconds a real second.", min=0)] = 20.0,
+    seed: Annotated[int, typer.Option(help="Of the simulated distributor.")] = 1,
+    own_systems: Annotated[
+        bool, typer.Option("--own-systems", help="Without the simulated distributor: the declared systems are yours.")
+    ] = False,
+) -> None:
+    """Run the deployment: systems, Dagster webserver and daemon, sensor and schedule. Ctrl-C stops all of it.
+
+    Example: fulfillment up --port 3001
+    """
+    settings = read_settings()
+    home = twin_home(settings)
+    command = None if own_systems else serve_command(home, seed=seed, speed=speed, parent=os.getpid())
+    if not own_systems:
+        _forget_other_world(settings)
+    console().print("Starting; Ctrl-C stops everything. Logs: " + str(dagster_home(settings) / "logs"), markup=False)
+    raise typer.Exit(
+        serve(settings, command, port, _tell, twin_ready_file=None if own_systems else home / "twin.env", say=_say)
+    )
+
+
+def _forget_other_world(settings: Settings) -> None:
+    """The simulated world begins anew at each start; what was learned of an earlier one would contradict it."""
+    distributor = load_distributor(settings.config, settings.runtime_dir)
+    for folder in (runtime_folder(settings, distributor), twin_home(settings)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tell(address: str) -> None:
+    told = console()
+    told.print(f"Dagster: [bold]{address}[/]  (lineage, runs, checks; the sensor and the schedule are on)")
+    told.print(
+        'Ask the lake from another terminal: fulfillment query "select * from mart_exception_summary"', markup=False
+    )
+    told.print("Disturb the distributor:            fulfillment twin fault SHP-01 --count 2", markup=False)
+
+
+def _say(line: str) -> None:
+    console().print(line, markup=False)
