@@ -211,7 +211,7 @@ class _Batches:
     def __init__(self, warehouse: Warehouse) -> None:
         import great_expectations as gx  # noqa: PLC0415 - takes seconds; only whoever validates pays
         from duckdb_sqlalchemy import ConnectionWrapper  # noqa: PLC0415 - imports SQLAlchemy
-        from great_expectations.data_context.types.base import (  # noqa: PLC0415
+        from great_expectations.data_context.types.base import (  # noqa: PLC0415 - takes seconds, as above
             DataContextConfig,
             InMemoryStoreBackendDefaults,
             ProgressBarsConfig,

@@ -77,6 +77,8 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         for running in reversed(self._running):
+            _interrupt(running.process)
+        for running in reversed(self._running):
             _stop(running.process)
 
     def start(self, part: Part) -> None:
@@ -161,12 +163,16 @@ def interrupts() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process as Ctrl-C would, then whatever of its group is left."""
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, as Ctrl-C would."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has ended, then end whatever of its group is left."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
     for number in (signal.SIGTERM, signal.SIGKILL):
         _end_group(process, number)
     process.wait()

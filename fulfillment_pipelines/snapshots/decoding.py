@@ -119,8 +119,9 @@ def _read_csv(connection: Connection, path: Path, layout: PageLayout, feed: str)
         """
         select * from read_csv(
             $path, columns = $columns, delim = $delimiter, encoding = $encoding, header = $has_header,
-            auto_detect = false, quote = '"', escape = '"', null_padding = true, store_rejects = true, rejects_limit = 0,
-            rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_scans', strict_mode = true
+            auto_detect = false, quote = '"', escape = '"', null_padding = true,
+            store_rejects = true, rejects_limit = 0, rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_scans',
+            strict_mode = true
         )
         """,
         {
