@@ -8,7 +8,7 @@ belongs to the stages that write them, not here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -269,10 +269,26 @@ def create_table(connection: Connection, name: str, query: str, parameters: Mapp
     connection.execute("create or replace table " + name + " as " + query, dict(parameters or {}))
 
 
-def ensure_table(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-    """Make an empty table with the columns of a query, unless it exists."""
-    statement = "create table if not exists " + name + " as select * from (" + query + ") limit 0"  # noqa: S608 - own names
-    connection.execute(statement, dict(parameters or {}))
+def ensure_table(
+    connection: Connection,
+    name: str,
+    query: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    existing: Container[str] = (),
+) -> None:
+    """Make an empty table with the columns of a query, unless it exists.
+
+    Args:
+        connection: The lake's cursor.
+        name: The table.
+        query: What gives it its columns.
+        parameters: Of the query.
+        existing: Tables known to be there; asking the lake means planning the query for nothing.
+    """
+    if name not in existing:
+        statement = "create table if not exists " + name + " as select * from (" + query + ") limit 0"  # noqa: S608 - own names
+        connection.execute(statement, dict(parameters or {}))
 
 
 def insert_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -280,11 +296,18 @@ def insert_rows(connection: Connection, name: str, query: str, parameters: Mappi
     connection.execute("insert into " + name + " by name " + query, dict(parameters or {}))
 
 
-def replace_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-    """Make a table hold exactly the rows of a query."""
-    ensure_table(connection, name, query, parameters)
-    connection.execute("delete from " + name)  # noqa: S608 - own names
-    insert_rows(connection, name, query, parameters)
+def replace_rows(
+    connection: Connection,
+    name: str,
+    query: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    existing: Container[str] = (),
+) -> None:
+    """Make a table hold exactly the rows of a query; the arguments are those of `ensure_table`."""
+    ensure_table(connection, name, query, parameters, existing=existing)
+    connection.execute("delete from lake.main." + name)  # noqa: S608 - own names
+    insert_rows(connection, "lake.main." + name, query, parameters)
 
 
 def lake_tables(connection: Connection) -> frozenset[str]:

@@ -82,9 +82,9 @@ class CanonicalModels:
         view = _feed_union(contract, [feed for feed in self._feeds if _table(feed) in existing], changed_only)
         create_view(transaction, "feed_" + contract.name, view.sql(dialect="duckdb"))
         if not changed_only:
-            replace_rows(transaction, model.name, model.body)
+            replace_rows(transaction, model.name, model.body, existing=existing)
             return
-        ensure_table(transaction, model.name, model.body)
+        ensure_table(transaction, model.name, model.body, existing=existing)
         transaction.execute(retarget(_DELETE_CHANGED, {"target": model.name}), {"contract": contract.name})
         insert_rows(transaction, model.name, model.body)
 

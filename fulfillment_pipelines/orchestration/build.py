@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from fulfillment_pipelines.domain.clock import WallClock
+from fulfillment_pipelines.domain.clock import Clock, WallClock
 from fulfillment_pipelines.loop.platform import build_platform
 from fulfillment_pipelines.orchestration.assets.decisions import decision_assets
 from fulfillment_pipelines.orchestration.assets.reconcile import reconcile_assets
@@ -40,6 +40,7 @@ def build_definitions(
     settings: Settings | None = None,
     *,
     config: Path | None = None,
+    clock: Clock | None = None,
     ready_made: Sequence[System] = (),
     cadence: Cadence = Cadence(),
 ) -> dg.Definitions:
@@ -48,20 +49,22 @@ def build_definitions(
     Args:
         settings: What the environment says; read from it when None.
         config: The distributor file, where it is not the one of the settings.
+        clock: Replaces the clock the distributor file asks for.
         ready_made: Systems that replace the declared ones of the same name.
         cadence: How often the loop looks.
 
     Raises:
         ConfigurationError: A setting, a declaration or an SQL file is wrong.
     """
-    make_platform = partial(build_platform, settings or read_settings(), config=config, ready_made=ready_made)
-    clock = WallClock()
+    settings = settings or read_settings()
+    machine_clock = WallClock()
+    make_platform = partial(build_platform, settings, config=config, clock=clock, ready_made=ready_made)
     with make_platform() as platform:
         catalogue = Catalogue.of(platform)
     sensor = source_changes_sensor(
         catalogue,
-        partial(make_platform, clock=clock),
-        clock,
+        partial(make_platform, clock=clock or machine_clock),
+        machine_clock,
         every_seconds=cadence.probe_seconds,
         patience=cadence.patience,
     )

@@ -7,7 +7,7 @@ Rules read unqualified names; the views of this process hide the lake's tables b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
@@ -84,22 +84,30 @@ def note(transaction: Connection) -> None:
         transaction.execute(statement)
 
 
-def narrow(transaction: Connection, scope: ScopeKind) -> None:
-    """Hide all but the affected rows of the canonical tables, for rules of one scope."""
+def narrow(transaction: Connection, scope: ScopeKind, wanted: Collection[str]) -> tuple[str, ...]:
+    """Hide all but the affected rows of the tables that models of one scope read; return their names.
+
+    Args:
+        transaction: The lake's cursor within the caller's transaction.
+        scope: Whose keys are affected.
+        wanted: Tables the models read; the others need no view.
+    """
     if scope is ScopeKind.CUSTOMER:
         transaction.execute(_CUSTOMER_ORDERS)
     keys = "customer_orders" if scope is ScopeKind.CUSTOMER else _KEY_TABLES[scope]
     column, rows = ("sku", _NARROWED_ITEMS) if scope is ScopeKind.STOCK else ("order_id", _NARROWED_ORDERS)
-    tables = ["canon_" + contract.name for contract in CONTRACTS.values() if contract.has_column(column)]
+    tables = {"canon_" + contract.name for contract in CONTRACTS.values() if contract.has_column(column)}
     if scope is ScopeKind.STOCK:
-        tables.append(_STOCK_LEDGER)
-    for table in tables:
+        tables.add(_STOCK_LEDGER)
+    narrowed = tuple(sorted(tables & set(wanted)))
+    for table in narrowed:
         create_view(transaction, table, retarget(rows, {"target": table, "affected_keys": keys}))
+    return narrowed
 
 
-def widen(transaction: Connection) -> None:
+def widen(transaction: Connection, narrowed: Iterable[str]) -> None:
     """Show the whole tables again."""
-    for table in (*("canon_" + contract for contract in CONTRACTS), _STOCK_LEDGER):
+    for table in narrowed:
         transaction.execute(retarget(_SHOWN_WHOLE, {"target": table}))
 
 

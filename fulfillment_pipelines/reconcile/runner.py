@@ -123,6 +123,7 @@ class Reconciler:
         self._folder = sql / "30_reconcile"
         self._marts = read_models(sql / "40_marts")
         self._checks = read_models(sql / "checks")
+        self._existing: frozenset[str] = frozenset()
 
     def reconcile(self, now: datetime, *, full: bool, progress: Progress = lambda _: None) -> Reconciliation:
         """Bring canonical tables, ledgers, findings, verdicts and marts up to date in one transaction.
@@ -140,13 +141,13 @@ class Reconciler:
         return self._warehouse.write(lambda transaction: self._run(transaction, now, full=full, progress=progress))
 
     def _run(self, transaction: Connection, now: datetime, *, full: bool, progress: Progress) -> Reconciliation:
-        existing = lake_tables(transaction)
-        self._prepare(transaction, existing)
-        full = full or self._is_first(transaction, existing)
+        self._existing = lake_tables(transaction)
+        self._prepare(transaction)
+        full = full or self._is_first(transaction)
         progress("canonical tables")
         if not full:
             affected.begin(transaction)
-        self._canonical.build(transaction, existing, changed_only=not full)
+        self._canonical.build(transaction, self._existing, changed_only=not full)
         if not full:
             affected.note(transaction)
         self._judge_feeds(transaction, now)
@@ -157,16 +158,16 @@ class Reconciler:
         transaction.execute("delete from ops_changed_keys")
         return self._summarise(transaction, now, is_full=full)
 
-    def _prepare(self, transaction: Connection, existing: frozenset[str]) -> None:
+    def _prepare(self, transaction: Connection) -> None:
         """Keep what the last run said of feeds and findings: how long a state lasts is counted from there."""
         for name, (kept, empty) in _PREVIOUS.items():
-            create_view(transaction, "earlier", kept if name in existing else empty)
+            create_view(transaction, "earlier", kept if name in self._existing else empty)
             previous = "previous_" + name.removeprefix("rec_")
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
 
-    def _is_first(self, transaction: Connection, existing: frozenset[str]) -> bool:
+    def _is_first(self, transaction: Connection) -> bool:
         """The first run, or the first after a rule changed: what it would have said before is not known."""
-        if "rec_rules" not in existing:
+        if "rec_rules" not in self._existing:
             return True
         return bool(scalar(transaction, "select count(*) from (from ref_rules except from rec_rules)"))
 
@@ -174,22 +175,20 @@ class Reconciler:
         self._rebuild(transaction, read_model(self._folder / "rec_feeds.sql"), now)
 
     def _run_scope(self, transaction: Connection, scope: ScopeKind, *, full: bool, progress: Progress) -> None:
-        if not full:
-            affected.narrow(transaction, scope)
-        try:
-            if scope in _LEDGERS:
-                self._write_ledger(transaction, read_model(self._folder / f"{_LEDGERS[scope]}.sql"), scope, full=full)
-            for rule in self.rules:
-                if rule.scope is scope:
-                    progress(rule.code)
-                    self._run_rule(transaction, rule, full=full)
-        finally:
-            if not full:
-                affected.widen(transaction)
+        rules = [rule for rule in self.rules if rule.scope is scope]
+        ledger = read_model(self._folder / f"{_LEDGERS[scope]}.sql") if scope in _LEDGERS else None
+        models = [rule.model for rule in rules] + ([ledger] if ledger else [])
+        narrowed = () if full else affected.narrow(transaction, scope, frozenset().union(*(m.tables for m in models)))
+        if ledger:
+            self._write_ledger(transaction, ledger, scope, full=full)
+        for rule in rules:
+            progress(rule.code)
+            self._run_rule(transaction, rule, full=full)
+        affected.widen(transaction, narrowed)
 
     def _write_ledger(self, transaction: Connection, model: SqlModel, scope: ScopeKind, *, full: bool) -> None:
         if full:
-            replace_rows(transaction, "lake.main." + model.name, model.body)
+            replace_rows(transaction, model.name, model.body, existing=self._existing)
         else:
             affected.forget_rows(transaction, model.name, scope)
             insert_rows(transaction, "lake.main." + model.name, model.body)
@@ -198,7 +197,7 @@ class Reconciler:
         parameters = dict(self._tolerances.values(rule.tolerances))
         try:
             transaction.execute("create or replace temp table rule_rows as " + rule.model.body, parameters)
-            ensure_table(transaction, "rec_differences", _DIFFERENCES, {"code": rule.code})
+            ensure_table(transaction, "rec_differences", _DIFFERENCES, {"code": rule.code}, existing=self._existing)
         except SqlError as error:
             raise _does_not_run(rule.model, error) from error
         if full:
@@ -212,7 +211,7 @@ class Reconciler:
         transaction.execute("delete from rec_differences where not list_contains($codes, code)", {"codes": codes})
         for name in ("rec_findings", "rec_rule_runs", "rec_unexplained", "rec_line_verdicts"):
             self._rebuild(transaction, read_model(self._folder / f"{name}.sql"), now)
-        replace_rows(transaction, "rec_rules", "from ref_rules")
+        replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)
         for mart in self._marts:
             self._rebuild(transaction, mart, now)
 
@@ -220,7 +219,7 @@ class Reconciler:
         parameters: dict[str, Any] = {"now_at": now} if "now_at" in model.parameters else {}
         parameters |= self._tolerances.values(model.parameters - {"now_at"})
         try:
-            replace_rows(transaction, model.name, model.body, parameters)
+            replace_rows(transaction, model.name, model.body, parameters, existing=self._existing)
         except SqlError as error:
             raise _does_not_run(model, error) from error
 

@@ -22,6 +22,14 @@ from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.warehouse import Connection
 
 ROW_NUMBER: Final = "landed_row_no"
+_READ_CSV: Final = """
+    select * from read_csv(
+        $path, columns = $columns, delim = $delimiter, encoding = $encoding, header = $has_header,
+        auto_detect = false, quote = '"', escape = '"', null_padding = true, strict_mode = true,
+        store_rejects = true, rejects_limit = 0,
+        rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_scans'
+    )
+"""
 _BOM: Final = "\ufeff"
 
 
@@ -116,14 +124,7 @@ def _read_csv(connection: Connection, path: Path, layout: PageLayout, feed: str)
         names = [name.strip().strip('"') for name in _first_line(path, layout, feed).split(layout.delimiter)]
     _refuse_missing_fields(feed, path, layout, set(names))
     read = connection.execute(
-        """
-        select * from read_csv(
-            $path, columns = $columns, delim = $delimiter, encoding = $encoding, header = $has_header,
-            auto_detect = false, quote = '"', escape = '"', null_padding = true,
-            store_rejects = true, rejects_limit = 0, rejects_table = 'unreadable_lines', rejects_scan = 'unreadable_scans',
-            strict_mode = true
-        )
-        """,
+        _READ_CSV,
         {
             "path": str(path),
             "columns": dict.fromkeys(names, "VARCHAR"),

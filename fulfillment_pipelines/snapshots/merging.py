@@ -103,9 +103,13 @@ def merge(
     if may_delete and not is_late:
         transaction.execute(_on(target, _PLAN_DELETIONS), {"as_of": as_of})
     counts = dict(transaction.execute(_COUNTS).fetchall())
-    _note_changed_keys(transaction, target, snapshot_id)
-    transaction.execute(_on(target, _DELETE))
-    transaction.execute(_on(target, _INSERT), {"snapshot_id": snapshot_id, "as_of": as_of})
+    changed = {"inserted", "updated", "deleted"} & counts.keys()
+    if changed:
+        _note_changed_keys(transaction, target, snapshot_id)
+    if changed - {"inserted"}:
+        transaction.execute(_on(target, _DELETE))
+    if changed - {"deleted"}:
+        transaction.execute(_on(target, _INSERT), {"snapshot_id": snapshot_id, "as_of": as_of})
     return MergeCounts(
         inserted_rows=counts.get("inserted", 0),
         updated_rows=counts.get("updated", 0),

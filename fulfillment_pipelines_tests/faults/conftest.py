@@ -38,7 +38,8 @@ def _order_rows(number: int) -> Mapping[str, Mapping[str, MemoryRow]]:
     hold |= {"placed_at": _at(-5), "resolved_at": _at(-4.5)}
     return {
         "portal": {
-            "orders": sold | {"id": portal_no, "customer": "C-1", "po": f"P{number}", "state": "OPEN"}
+            "orders": sold
+            | {"id": portal_no, "customer": "C-1", "po": f"P{number}", "state": "OPEN"}
             | {"placed_at": _at(-6)},
             "order_items": sold
             | {"order_id": portal_no, "line": 1, "sku": sku, "uom": "EA", "qty": "1", "qty_cancelled": "0"}

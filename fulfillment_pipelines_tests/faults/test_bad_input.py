@@ -232,9 +232,7 @@ def test_a_late_whole_snapshot_does_not_delete_what_a_newer_one_brought(settled)
     newer = Snapshot("erp", "holds", Scope(since="2026"), whole.as_of, whole.pages)
 
     for snapshot in (newer, old):
-        settled.platform.landing.land(
-            snapshot, contract_version="1", pulled_at=settled.clock.now(), duration_seconds=0
-        )
+        settled.platform.landing.land(snapshot, contract_version="1", pulled_at=settled.clock.now(), duration_seconds=0)
         settled.admit()
 
     assert settled.rows("select count(*) from snap_erp__holds where hold_id = 'H-9'") == [(1,)]

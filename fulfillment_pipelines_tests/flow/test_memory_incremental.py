@@ -232,16 +232,17 @@ def _unique_rows(system: str, entity: str) -> st.SearchStrategy[tuple[MemoryRow,
     declaration = load_declaration(SMALL / f"{system}.yaml")
     key = declaration.entities[entity].key
     rows = st.fixed_dictionaries(FIELDS[system, entity])
-    return st.lists(rows, max_size=4, unique_by=lambda row: tuple(row[name] for name in key)).map(tuple)
+    return st.lists(rows, min_size=1, max_size=5, unique_by=lambda row: tuple(row[name] for name in key)).map(tuple)
 
 
 _CHANGES = [
-    _unique_rows(system, entity).map(lambda rows, feed=(system, entity): Change(*feed, rows)) for system, entity in FEEDS
+    _unique_rows(system, entity).map(lambda rows, feed=(system, entity): Change(*feed, rows))
+    for system, entity in FEEDS
 ]
 _SYSTEMS = ("erp", "portal", "wms_east", "finance")
 _STEPS = st.builds(
     Step,
-    changes=st.lists(st.one_of(_CHANGES), min_size=1, max_size=4).map(tuple),
+    changes=st.lists(st.one_of(_CHANGES), min_size=2, max_size=5).map(tuple),
     minutes=st.sampled_from([-30, 1, 5, 30, 90, 1500]),
     pulled=st.one_of(st.just(_SYSTEMS), st.lists(st.sampled_from(_SYSTEMS), min_size=1, unique=True).map(tuple)),
     down=st.sampled_from(["", "", "", *_SYSTEMS]),
@@ -318,11 +319,9 @@ def _world() -> Iterator[World]:
             world.close()
 
 
-@given(beginning=_BEGINNING, steps=st.lists(_STEPS, min_size=1, max_size=4))
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_what_an_incremental_run_says_is_what_a_full_run_says(
-    beginning: tuple[Change, ...], steps: list[Step]
-) -> None:
+@given(beginning=_BEGINNING, steps=st.lists(_STEPS, min_size=3, max_size=5))
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_what_an_incremental_run_says_is_what_a_full_run_says(beginning: tuple[Change, ...], steps: list[Step]) -> None:
     with _world() as world:
         world.change(beginning)
         world.run(_SYSTEMS)

@@ -50,7 +50,7 @@ candidates as (
         line_sets.line_set,
         line_sets.open_amount,
         line_sets.currency,
-        line_sets.open_qty - coalesce(shipped_orders.shipped_qty, 0) as unshipped_qty
+        greatest(line_sets.open_qty - coalesce(shipped_orders.shipped_qty, 0), 0) as unshipped_qty
     from live_orders
     inner join line_sets on live_orders.order_id = line_sets.order_id
     left join shipped_orders on live_orders.order_id = shipped_orders.order_id
@@ -62,7 +62,6 @@ same_purchase_order as (
         customer_id,
         count(*) as order_count,
         sum(unshipped_qty) as unshipped_qty,
-        min(ordered_at) as first_ordered_at,
         max(ordered_at) as last_ordered_at,
         max_by(order_id, epoch(ordered_at) || order_id) as later_order_id,
         max_by(open_amount, epoch(ordered_at) || order_id) as later_amount,
@@ -123,7 +122,6 @@ same_lines as (
         customer_id,
         count(*) as order_count,
         sum(unshipped_qty) as unshipped_qty,
-        min(ordered_at) as first_ordered_at,
         max(ordered_at) as last_ordered_at,
         max_by(order_id, epoch(ordered_at) || order_id) as later_order_id,
         max_by(open_amount, epoch(ordered_at) || order_id) as later_amount,
