@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 import typer
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 from typer.core import TyperGroup
 
 from fulfillment_pipelines.commands.output import show_error
@@ -72,6 +73,8 @@ def fulfillment() -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is told in four lines, without a traceback."""
+    # Where structlog is installed, stamina would tell each retry on stdout, which belongs to the result.
+    set_on_retry_hooks([LoggingOnRetryHook])
     try:
         app()
     except FulfillmentError as error:

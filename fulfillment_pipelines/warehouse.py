@@ -127,6 +127,13 @@ class Warehouse:
         """
         try:
             with self.reading() as cursor:
+                if not cursor.extract_statements(statement):
+                    raise BadDataError(
+                        "There is nothing to ask.",
+                        expected="one select",
+                        found=repr(statement),
+                        remedy='`fulfillment query "show tables"` lists what can be asked',
+                    )
                 return cursor.execute(statement, dict(parameters or {})).to_arrow_table()
         except duckdb.Error as error:
             raise BadDataError(

@@ -54,7 +54,10 @@ def show_exception(
         found = readings.show_case(work, case_id)
     if found is None:
         raise BadDataError(
-            f"There is no case {case_id}.", remedy="`fulfillment exceptions list --all` shows the cases there are"
+            f"There is no case {case_id}.",
+            expected="the identity of a case in this ledger, EXC- and 16 hexadecimal digits",
+            found="no case of that identity",
+            remedy="`fulfillment exceptions list --all` shows the cases there are",
         )
     if as_json:
         show_json(asdict(found))

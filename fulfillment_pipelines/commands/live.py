@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Annotated
 
 import typer
 
 from fulfillment_pipelines.commands.output import console
-from fulfillment_pipelines.commands.served_twin import serve_command, twin_home
-from fulfillment_pipelines.loop.platform import runtime_folder
+from fulfillment_pipelines.commands.served_twin import begin_world, serve_command, twin_home
 from fulfillment_pipelines.orchestration.live import dagster_home, serve
-from fulfillment_pipelines.settings import Settings, read_settings
-from fulfillment_pipelines.systems.distributor import load_distributor
+from fulfillment_pipelines.settings import read_settings
 
 app = typer.Typer()
 
@@ -35,18 +32,11 @@ def up(
     home = twin_home(settings)
     command = None if own_systems else serve_command(home, seed=seed, speed=speed, parent=os.getpid())
     if not own_systems:
-        _forget_other_world(settings)
+        begin_world(settings)
     console().print("Starting; Ctrl-C stops everything. Logs: " + str(dagster_home(settings) / "logs"), markup=False)
     raise typer.Exit(
         serve(settings, command, port, _tell, twin_ready_file=None if own_systems else home / "twin.env", say=_say)
     )
-
-
-def _forget_other_world(settings: Settings) -> None:
-    """The simulated world begins anew at each start; what was learned of an earlier one would contradict it."""
-    distributor = load_distributor(settings.config, settings.runtime_dir)
-    for folder in (runtime_folder(settings, distributor), twin_home(settings)):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell(address: str) -> None:

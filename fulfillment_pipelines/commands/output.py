@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -49,17 +51,18 @@ def show_rows(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool, e
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON: decimals and instants as text, dataclasses as objects."""
-    typer.echo(json.dumps(value, default=_as_json, indent=2, ensure_ascii=False))
+    """Print a value as JSON: decimals, instants and what has no JSON form as text, dataclasses as objects."""
+    typer.echo(json.dumps(_finite(value), default=_as_json, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def show_error(error: FulfillmentError) -> int:
     """Print what happened, what was expected and found, and what to do; return the exit code."""
     told = Console(stderr=True)
-    told.print(f"[bold red]Error[/]  {escape(error.what)}")
+    # Not folded: a path or a command that is told must be fit to be copied.
+    told.print(f"[bold red]Error[/]     {escape(error.what)}", soft_wrap=True)
     for name, text in (("Expected", error.expected), ("Found", error.found), ("Remedy", error.remedy)):
         if text:
-            told.print(f"[bold]{name:<9}[/] {escape(text)}")
+            told.print(f"[bold]{name:<9}[/] {escape(text)}", soft_wrap=True)
     return EXIT_CONFIGURATION if isinstance(error, ConfigurationError) else EXIT_FAILED
 
 
@@ -75,12 +78,23 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
+def _finite(value: Any) -> Any:
+    """Return the value with null for numbers that JSON does not know, as a query's division by zero gives."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def _as_json(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    if isinstance(value, Decimal | Path):
+    if isinstance(value, Decimal | Path | UUID | timedelta):
         return str(value)
     if isinstance(value, set | frozenset | tuple):
         return sorted(value) if isinstance(value, set | frozenset) else list(value)

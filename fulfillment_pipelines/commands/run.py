@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from fulfillment_pipelines.canonical.expectations import Validator
 from fulfillment_pipelines.commands.opening import Config, opened_platform
 from fulfillment_pipelines.commands.output import AsJson, console
 from fulfillment_pipelines.commands.report import report_of, show_report
-from fulfillment_pipelines.commands.served_twin import serving, twin_home
+from fulfillment_pipelines.commands.served_twin import begin_world, serving
 from fulfillment_pipelines.loop.passes import PassListener, PassResult, run_pass
 from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 from fulfillment_pipelines.settings import read_settings
@@ -64,9 +63,9 @@ def run(  # noqa: PLR0917 - Typer reads the options from the signature
 def _demonstrate(seed: int, *, expectations: bool, as_json: bool) -> None:
     """Three passes: what is wrong; what stands a second look is corrected; the systems prove the cure."""
     settings = read_settings()
-    home = twin_home(settings)
+    home = begin_world(settings)
     began = time.monotonic()
-    with serving(home, seed=seed) as ready, opened_platform_afresh() as platform:
+    with serving(home, seed=seed) as ready, opened_platform(None) as platform:
         with _validator(platform, wanted=expectations) as validator:
             if validator is not None:
                 validator.warm_up()
@@ -80,17 +79,6 @@ def _demonstrate(seed: int, *, expectations: bool, as_json: bool) -> None:
                 results.append(_shown_pass(platform, title, full=number == 1, validator=judge, quiet=as_json))
         report = report_of(platform, results, time.monotonic() - began)
         show_report(report, runtime_folder(settings, platform.distributor), as_json=as_json, next_steps=_DEMO_NEXT)
-
-
-@contextmanager
-def opened_platform_afresh() -> Iterator[Platform]:
-    """Open the platform of the simulated distributor without what an earlier, other world has left."""
-    settings = read_settings()
-    with opened_platform(None) as platform:
-        folder = runtime_folder(settings, platform.distributor)
-    shutil.rmtree(folder, ignore_errors=True)
-    with opened_platform(None) as platform:
-        yield platform
 
 
 @contextmanager

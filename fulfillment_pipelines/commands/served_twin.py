@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,19 +12,52 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
+from fulfillment_pipelines.errors import ConfigurationError, RejectedError, SystemDownError
+from fulfillment_pipelines.loop.platform import runtime_folder
 from fulfillment_pipelines.settings import Settings
+from fulfillment_pipelines.systems.distributor import load_distributor
 from fulfillment_pipelines.twin.control_client import TwinClient
 
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.05
+_ADDRESSES_FILE = "twin.env"
 _PROCESS_FILE = "process.id"
 
 
 def twin_home(settings: Settings) -> Path:
     """Return the folder of the simulated systems: addresses, and the files of the legacy warehouse."""
     return settings.runtime_dir / "twin_systems"
+
+
+def begin_world(settings: Settings) -> Path:
+    """Forget the world simulated before, and all that was found in it: a new one would contradict it.
+
+    Returns:
+        The folder of the simulated systems.
+
+    Raises:
+        ConfigurationError: The settings name a distributor that is not simulated, or a twin is served.
+    """
+    home = twin_home(settings)
+    distributor = load_distributor(settings.config, settings.runtime_dir)
+    if (home / _ADDRESSES_FILE).resolve() not in distributor.references:
+        raise ConfigurationError(
+            f"The distributor '{distributor.distributor}' is not the simulated one, so it is left as it is.",
+            expected=f"a distributor file whose references name {home / _ADDRESSES_FILE}",
+            found=f"{settings.config}",
+            remedy="unset FULFILLMENT_CONFIG, or set it to data/seeds/distributor.yaml",
+        )
+    if _is_served(home):
+        raise ConfigurationError(
+            f"A twin is served from {home} already.",
+            expected="one simulated world at a time in a runtime folder",
+            found="it answers",
+            remedy="`fulfillment twin stop` or Ctrl-C ends it; `fulfillment twin advance` lets its time pass",
+        )
+    for folder in (runtime_folder(settings, distributor), home):
+        shutil.rmtree(folder, ignore_errors=True)
+    return home
 
 
 def serve_command(home: Path, *, seed: int, speed: float = 0.0, parent: int | None = None) -> list[str]:
@@ -56,17 +90,15 @@ def start_detached(home: Path, *, seed: int) -> TwinClient:
     """Start a twin that outlives this process.
 
     Raises:
-        ConfigurationError: One is served from there already.
         SystemDownError: It did not come up.
     """
-    if (home / "twin.env").exists():
-        raise ConfigurationError(
-            f"A twin is served from {home} already.",
-            remedy="`fulfillment twin stop` ends it; `fulfillment twin advance` lets its time pass",
-        )
     process = _start(serve_command(home, seed=seed), home)
+    try:
+        _wait_until_served(process, home)
+    except BaseException:
+        _stop(process)
+        raise
     (home / _PROCESS_FILE).write_text(str(process.pid), encoding="utf-8")
-    _wait_until_served(process, home)
     return TwinClient.of_home(home)
 
 
@@ -77,11 +109,25 @@ def stop_detached(home: Path) -> bool:
         return False
     number = int(path.read_text(encoding="utf-8"))
     path.unlink()
+    if not _is_served(home):  # it was killed, and its number may be another process's by now
+        return False
     with suppress(ProcessLookupError):
         os.kill(number, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
-        while (home / "twin.env").exists() and time.monotonic() < deadline:
+        while (home / _ADDRESSES_FILE).exists() and time.monotonic() < deadline:
             time.sleep(_LOOK_AGAIN_SECONDS)
+    return True
+
+
+def _is_served(home: Path) -> bool:
+    """Ask the twin itself: the addresses of one that was killed stay behind, and may be somebody else's by now."""
+    if not (home / _ADDRESSES_FILE).exists():
+        return False
+    try:
+        with TwinClient.of_home(home) as twin:
+            twin.state()
+    except (SystemDownError, RejectedError):
+        return False
     return True
 
 
@@ -94,7 +140,7 @@ def _start(command: Sequence[str], home: Path) -> subprocess.Popen[bytes]:
 
 def _wait_until_served(process: subprocess.Popen[bytes], home: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    while not (home / "twin.env").exists():
+    while not (home / _ADDRESSES_FILE).exists():
         if process.poll() is not None or time.monotonic() > deadline:
             said = (home / "twin.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise SystemDownError(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
-from fulfillment_pipelines.commands.served_twin import serving, start_detached, stop_detached, twin_home
+from fulfillment_pipelines.commands.served_twin import begin_world, serving, start_detached, stop_detached, twin_home
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.loop.passes import run_pass
@@ -33,9 +33,11 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def init(seed: Seed = 1, as_json: AsJson = False) -> None:
     """Boot the simulated systems and leave them running; a week of history, with faults, lies behind them.
 
+    What was found in an earlier simulated world is forgotten.
+
     Example: fulfillment twin init --seed 7
     """
-    with start_detached(twin_home(read_settings()), seed=seed) as twin:
+    with start_detached(begin_world(read_settings()), seed=seed) as twin:
         _show_state(twin.state(), as_json=as_json)
 
 
@@ -57,8 +59,9 @@ def advance(
 
     Example: fulfillment twin advance 31m
     """
+    seconds = _seconds(duration)
     with TwinClient.of_home(twin_home(read_settings())) as twin:
-        _show_state(twin.advance(_seconds(duration)), as_json=as_json)
+        _show_state(twin.advance(seconds), as_json=as_json)
 
 
 @app.command("fault")
@@ -143,8 +146,11 @@ def _show_state(state: TwinState, *, as_json: bool) -> None:
 
 def _seconds(duration: str) -> int:
     number, unit = duration[:-1], duration[-1:]
-    if not number.isdigit() or unit not in _UNITS:
+    if not number.isdecimal() or unit not in _UNITS:
         raise ConfigurationError(
-            f"'{duration}' is not a duration.", expected="a whole number and s, m, h or d, for example 31m"
+            f"'{duration}' is not a duration.",
+            expected="a whole number and s, m, h or d",
+            found=repr(duration),
+            remedy="write for example 90s, 31m, 2h or 1d",
         )
     return int(number) * _UNITS[unit]

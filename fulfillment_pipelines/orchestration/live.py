@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import dagster as dg
+
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.orchestration.processes import LOOK_SECONDS, Part, ProcessEndedError, Supervisor, interrupts
 from fulfillment_pipelines.settings import Settings
@@ -165,6 +167,10 @@ def _install_instance(settings: Settings) -> None:
     home = dagster_home(settings)
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(settings.project_root / "dagster.yaml", home / "dagster.yaml")
+    # Webserver and daemon start together, and each would create the tables of a new instance; the second one fails.
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()
+        instance.all_instigator_state()
 
 
 def _free_port() -> int:

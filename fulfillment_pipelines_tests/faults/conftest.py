@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,6 +146,12 @@ class Small:
     def findings(self) -> set[tuple[str, str, str]]:
         """Return code, business key and verdict of every finding."""
         return set(self.rows("select code, business_key, verdict from rec_findings"))
+
+
+@pytest.fixture(scope="session")
+def order_rows() -> Callable[[int], Mapping[str, Mapping[str, MemoryRow]]]:
+    """Return the rows of one order, by system and entity."""
+    return _order_rows
 
 
 @pytest.fixture

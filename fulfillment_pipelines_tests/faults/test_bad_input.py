@@ -6,15 +6,20 @@ Every turn stops at a broken invariant, so each test also holds that the landed 
 from __future__ import annotations
 
 import json
+from typing import Any, TypeAlias
+
 import pytest
 
 from fulfillment_pipelines.domain.snapshot import FeedState, Page, PageFormat, Scope, Snapshot
+
+Small: TypeAlias = Any
+"""The class of that name in `conftest.py`, which pytest's import mode keeps from being imported."""
 
 OPEN_QUARANTINE = "select system, entity, source_key, failed_checks from ops_open_quarantine"
 
 
 @pytest.fixture
-def settled(small):
+def settled(small: Small) -> Small:
     """The small distributor after one turn in which everything agreed."""
     small.turn()
     assert small.findings() == set()
@@ -22,7 +27,7 @@ def settled(small):
     return small
 
 
-def test_a_row_that_breaks_its_contract_is_quarantined_and_the_rest_goes_on(settled) -> None:
+def test_a_row_that_breaks_its_contract_is_quarantined_and_the_rest_goes_on(settled: Small) -> None:
     settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
     settled.row("erp", "order_lines", 1)["promised_at"] = None
 
@@ -35,7 +40,7 @@ def test_a_row_that_breaks_its_contract_is_quarantined_and_the_rest_goes_on(sett
     assert ("SYS-02", "erp/order_lines", "DIFFER") in settled.findings()
 
 
-def test_a_quarantined_row_keeps_what_was_sent_and_where_it_stood(settled) -> None:
+def test_a_quarantined_row_keeps_what_was_sent_and_where_it_stood(settled: Small) -> None:
     settled.row("finance", "invoice_lines", 2)["status"] = "LOST"
 
     settled.turn()
@@ -45,7 +50,7 @@ def test_a_quarantined_row_keeps_what_was_sent_and_where_it_stood(settled) -> No
     assert json.loads(quarantined[0][2])["status"] == "LOST"
 
 
-def test_the_last_good_row_stays_current_while_its_successor_is_in_quarantine(settled) -> None:
+def test_the_last_good_row_stays_current_while_its_successor_is_in_quarantine(settled: Small) -> None:
     settled.row("erp", "orders")["status"] = "PERHAPS"
 
     settled.turn()
@@ -53,7 +58,7 @@ def test_the_last_good_row_stays_current_while_its_successor_is_in_quarantine(se
     assert settled.rows("select status from snap_erp__orders where order_id = 'SO-1'") == [("OPEN",)]
 
 
-def test_a_verdict_that_rests_on_a_quarantined_row_is_unknown(settled) -> None:
+def test_a_verdict_that_rests_on_a_quarantined_row_is_unknown(settled: Small) -> None:
     settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
 
     settled.turn()
@@ -62,7 +67,7 @@ def test_a_verdict_that_rests_on_a_quarantined_row_is_unknown(settled) -> None:
     assert verdicts == {"SO-1": "UNKNOWN", "SO-2": "AGREE", "SO-3": "AGREE"}
 
 
-def test_a_repaired_row_leaves_quarantine_and_its_finding_goes(settled) -> None:
+def test_a_repaired_row_leaves_quarantine_and_its_finding_goes(settled: Small) -> None:
     settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
     settled.turn()
     settled.later()
@@ -75,7 +80,7 @@ def test_a_repaired_row_leaves_quarantine_and_its_finding_goes(settled) -> None:
     assert settled.findings() == set()
 
 
-def test_the_same_row_twice_is_one_row(settled) -> None:
+def test_the_same_row_twice_is_one_row(settled: Small) -> None:
     settled.systems["erp"].rows["orders"].append(dict(settled.row("erp", "orders")))
 
     admission = settled.turn()["erp/orders"]
@@ -84,7 +89,7 @@ def test_the_same_row_twice_is_one_row(settled) -> None:
     assert settled.findings() == set()
 
 
-def test_two_rows_of_one_key_that_differ_are_both_quarantined(settled) -> None:
+def test_two_rows_of_one_key_that_differ_are_both_quarantined(settled: Small) -> None:
     settled.systems["erp"].rows["orders"].append(settled.row("erp", "orders") | {"status": "CANCELLED"})
 
     admission = settled.turn()["erp/orders"]
@@ -94,7 +99,7 @@ def test_two_rows_of_one_key_that_differ_are_both_quarantined(settled) -> None:
     assert ("SYS-02", "erp/orders", "DIFFER") in settled.findings()
 
 
-def test_a_unit_nobody_knows_is_quarantined_and_not_guessed(settled) -> None:
+def test_a_unit_nobody_knows_is_quarantined_and_not_guessed(settled: Small) -> None:
     settled.row("wms_east", "shipments")["unit"] = "PALLET"
 
     admission = settled.turn()["wms_east/shipments"]
@@ -103,7 +108,7 @@ def test_a_unit_nobody_knows_is_quarantined_and_not_guessed(settled) -> None:
     assert ("SYS-02", "wms_east/shipments", "DIFFER") in settled.findings()
 
 
-def test_a_row_without_its_key_is_quarantined_and_nothing_is_taken_for_deleted(settled) -> None:
+def test_a_row_without_its_key_is_quarantined_and_nothing_is_taken_for_deleted(settled: Small) -> None:
     settled.row("erp", "orders")["order_no"] = None
 
     admission = settled.turn()["erp/orders"]
@@ -112,7 +117,7 @@ def test_a_row_without_its_key_is_quarantined_and_nothing_is_taken_for_deleted(s
     assert settled.rows("select count(*) from snap_erp__orders") == [(3,)]
 
 
-def test_a_deleted_row_leaves_with_its_snapshot(settled) -> None:
+def test_a_deleted_row_leaves_with_its_snapshot(settled: Small) -> None:
     del settled.systems["wms_east"].rows["movements"][0]
 
     admission = settled.turn()["wms_east/movements"]
@@ -121,7 +126,7 @@ def test_a_deleted_row_leaves_with_its_snapshot(settled) -> None:
     assert settled.rows("select count(*) from canon_stock_movements") == [(2,)]
 
 
-def test_a_row_that_moves_to_another_order_changes_both(settled) -> None:
+def test_a_row_that_moves_to_another_order_changes_both(settled: Small) -> None:
     settled.row("finance", "invoice_lines")["order_no"] = "SO-2"
     settled.row("finance", "invoice_lines")["shipment_no"] = "SH-2"
 
@@ -130,7 +135,7 @@ def test_a_row_that_moves_to_another_order_changes_both(settled) -> None:
     assert {key.split("/")[0] for _, key, _ in settled.findings()} >= {"SO-1", "SO-2"}
 
 
-def test_an_empty_answer_is_an_answer(settled) -> None:
+def test_an_empty_answer_is_an_answer(settled: Small) -> None:
     settled.systems["finance"].rows["holds"].clear()
 
     admission = settled.turn()["finance/holds"]
@@ -138,7 +143,7 @@ def test_an_empty_answer_is_an_answer(settled) -> None:
     assert (admission.landed_rows, admission.merged.deleted_rows) == (0, 3)
 
 
-def test_a_system_that_is_down_costs_its_own_feeds_and_nobody_elses(settled) -> None:
+def test_a_system_that_is_down_costs_its_own_feeds_and_nobody_elses(settled: Small) -> None:
     settled.systems["wms_east"].switches.down = True
 
     attempts = settled.pull()
@@ -153,7 +158,7 @@ def test_a_system_that_is_down_costs_its_own_feeds_and_nobody_elses(settled) -> 
     assert set(settled.rows("select distinct verdict from rec_line_verdicts")) == {("UNKNOWN",)}
 
 
-def test_a_system_that_comes_back_is_believed_again(settled) -> None:
+def test_a_system_that_comes_back_is_believed_again(settled: Small) -> None:
     settled.systems["wms_east"].switches.down = True
     settled.turn()
     settled.later()
@@ -164,7 +169,7 @@ def test_a_system_that_comes_back_is_believed_again(settled) -> None:
     assert settled.findings() == set()
 
 
-def test_a_page_that_fails_half_way_keeps_what_came_and_deletes_nothing(settled) -> None:
+def test_a_page_that_fails_half_way_keeps_what_came_and_deletes_nothing(settled: Small) -> None:
     settled.systems["erp"].switches.fails_on_page = 2
     settled.row("erp", "orders")["customer_po"] = "P1-REVISED"
 
@@ -178,7 +183,7 @@ def test_a_page_that_fails_half_way_keeps_what_came_and_deletes_nothing(settled)
     assert ("SYS-01", "erp/orders", "DIFFER") in settled.findings()
 
 
-def test_a_page_that_is_not_json_is_kept_and_quarantined_as_a_whole(settled) -> None:
+def test_a_page_that_is_not_json_is_kept_and_quarantined_as_a_whole(settled: Small) -> None:
     page = Page("00001.json", b'{"rows": [{"order_no": "SO-9"', PageFormat.JSON)
     snapshot = Snapshot("erp", "orders", Scope(), settled.clock.now(), [page])
     landed = settled.platform.landing.land(
@@ -195,7 +200,7 @@ def test_a_page_that_is_not_json_is_kept_and_quarantined_as_a_whole(settled) -> 
     assert landed.page_paths[0].read_bytes() == page.content
 
 
-def test_a_field_that_is_gone_is_refused_by_name(settled) -> None:
+def test_a_field_that_is_gone_is_refused_by_name(settled: Small) -> None:
     for row in settled.systems["finance"].rows["invoice_lines"]:
         del row["amount"]
 
@@ -211,7 +216,7 @@ def test_a_field_that_is_gone_is_refused_by_name(settled) -> None:
     assert ("SYS-01", "finance/invoice_lines", "DIFFER") in settled.findings()
 
 
-def test_a_clock_that_runs_backwards_supersedes_nothing(settled) -> None:
+def test_a_clock_that_runs_backwards_supersedes_nothing(settled: Small) -> None:
     settled.later(-60)
     settled.row("erp", "orders")["customer_po"] = "OLD"
     del settled.systems["erp"].rows["orders"][2]
@@ -223,7 +228,7 @@ def test_a_clock_that_runs_backwards_supersedes_nothing(settled) -> None:
     assert ("SYS-01", "erp/orders", "DIFFER") in settled.findings()
 
 
-def test_a_late_whole_snapshot_does_not_delete_what_a_newer_one_brought(settled) -> None:
+def test_a_late_whole_snapshot_does_not_delete_what_a_newer_one_brought(settled: Small) -> None:
     holds = settled.systems["erp"].source("holds")
     old = holds.pull(Scope())
     settled.later(10)
@@ -239,7 +244,7 @@ def test_a_late_whole_snapshot_does_not_delete_what_a_newer_one_brought(settled)
     settled.reconcile()
 
 
-def test_admitting_again_changes_nothing(settled) -> None:
+def test_admitting_again_changes_nothing(settled: Small) -> None:
     before = settled.rows("select system, entity, snapshot_id, inserted_rows from ops_snapshots order by all")
 
     assert settled.admit() == {}

@@ -12,12 +12,11 @@ import dagster as dg
 
 from fulfillment_pipelines.canonical.expectations import Validator
 from fulfillment_pipelines.loop import stages
-from fulfillment_pipelines.loop.platform import Platform, runtime_folder
+from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.orchestration.assets.observed import LakeView
 from fulfillment_pipelines.orchestration.assets.specs import reconcile_specs
 from fulfillment_pipelines.orchestration.catalogue import Catalogue
 from fulfillment_pipelines.orchestration.checks import ContractVerdicts, invariants, received, reconcile_check_specs
-from fulfillment_pipelines.orchestration.column_lineage import LineageBook
 from fulfillment_pipelines.orchestration.resources import LAKE_POOL, PATIENCE, failures_told
 from fulfillment_pipelines.snapshots.pulling import PullAttempt
 
@@ -80,7 +79,7 @@ def _feed_events(
 ) -> Iterator[StepEvent]:
     """A feed that gave nothing is not materialized, so that its freshness shows it; its checks tell why."""
     snapshot_ids = [attempt.landed.manifest.snapshot_id for attempt in attempts if attempt.landed]
-    view = _view(platform, catalogue, full=full)
+    view = LakeView(platform.warehouse, catalogue, with_samples=full)
     snapshots = view.snapshots(snapshot_ids)
     verdicts = ContractVerdicts(platform.warehouse, snapshot_ids)
     for attempt in attempts:
@@ -101,7 +100,7 @@ def _reconciled(
     if not selected.intersection(catalogue.tables):
         return
     reconciliation = stages.reconcile(platform, full=full, progress=context.log.debug)
-    view = _view(platform, catalogue, full=full)
+    view = LakeView(platform.warehouse, catalogue, with_samples=full)
     rules = dict(view.rules())
     shared = {"now_at": dg.MetadataValue.timestamp(reconciliation.now_at), "is_full": reconciliation.is_full}
     for table in catalogue.tables:
@@ -109,11 +108,6 @@ def _reconciled(
             yield dg.MaterializeResult(asset_key=table, metadata=(rules.get(table) or view.table(table)) | shared)
     yield from invariants(catalogue, reconciliation.violations, context.selected_asset_check_keys)
     stages.require_invariants(reconciliation)
-
-
-def _view(platform: Platform, catalogue: Catalogue, *, full: bool) -> LakeView:
-    lineage = LineageBook(catalogue, runtime_folder(platform.settings, platform.distributor) / "column_lineage.json")
-    return LakeView(platform.warehouse, catalogue, lineage, with_samples=full)
 
 
 def _selected(context: dg.AssetExecutionContext) -> frozenset[str]:

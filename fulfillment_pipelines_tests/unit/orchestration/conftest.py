@@ -108,3 +108,22 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A small distributor that is only looked at."""
     with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
         yield small_world(tmp_path_factory.mktemp("declared"), instance)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A small distributor after its first full run, with what came of it."""
+
+    world: World
+    result: dg.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def full_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    """A full run over two orders of the portal that the ERP does not know, one of them with a status nobody knows."""
+    with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+        ran = small_world(tmp_path_factory.mktemp("full"), instance)
+        ran.order(1)
+        ran.order(2)
+        ran.systems["portal"].rows["orders"][1]["state"] = "MISLAID"
+        yield Ran(ran, ran.run("full_reconcile"))

@@ -1,4 +1,4 @@
-"""What Dagster is told before anything runs: every feed, table and rule has its asset, and the asset says what it is."""
+"""What Dagster is told before anything runs: every feed, table and rule has its asset, which says what it is."""
 
 from __future__ import annotations
 

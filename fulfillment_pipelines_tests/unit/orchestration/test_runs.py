@@ -27,31 +27,31 @@ def _check(result: dg.ExecuteInProcessResult, asset: str, name: str) -> dg.Asset
     )
 
 
-def test_a_full_run_materializes_everything_and_opens_the_case(world: Any) -> None:
-    world.order(1)
-    result = world.run("full_reconcile")
-    assert result.success
-    materialized = _materialized(result)
-    feeds = {feed.table for feed in world.catalogue.feeds}
-    assert set(materialized) == feeds | {*world.catalogue.tables, "exception_cases", "corrections"}
+def test_a_full_run_materializes_everything(full_run: Any) -> None:
+    assert full_run.result.success
+    catalogue = full_run.world.catalogue
+    feeds = {feed.table for feed in catalogue.feeds}
+    assert set(_materialized(full_run.result)) == feeds | {*catalogue.tables, "exception_cases", "corrections"}
+
+
+def test_a_rule_shows_its_findings_and_the_case_is_open_in_the_ledger(full_run: Any) -> None:
+    materialized = _materialized(full_run.result)
     assert materialized["rule_int_03"]["findings_differ"] == 1
     assert materialized["exception_cases"]["open_cases_INT-03"] == 1
-    with world.platform() as platform, platform.ledger.reading() as work:
+    with full_run.world.platform() as platform, platform.ledger.reading() as work:
         assert [case.business_key for case in list_cases(work, CaseFilter(codes=frozenset({"INT-03"})))] == ["P-1"]
 
 
-def test_a_materialization_shows_counts_schema_lineage_and_a_sample(world: Any) -> None:
-    world.order(1)
-    materialized = _materialized(world.run("full_reconcile"))
-    feed = materialized["snap_portal__orders"]
-    assert (feed["dagster/row_count"], feed["landed_rows"], feed["inserted_rows"], feed["declared_rows"]) == (
-        1,
-        1,
-        1,
-        1,
-    )
+def test_a_feed_shows_its_counts_its_control_totals_and_a_sample(full_run: Any) -> None:
+    feed = _materialized(full_run.result)["snap_portal__orders"]
+    shown = {name: feed[name] for name in ("dagster/row_count", "landed_rows", "inserted_rows", "declared_rows")}
+    assert shown == {"dagster/row_count": 1, "landed_rows": 2, "inserted_rows": 1, "declared_rows": 2}
+    assert feed["quarantined_rows"] == 1
     assert "| P-1 |" in feed["sample"]
-    table = materialized["canon_orders"]
+
+
+def test_a_table_shows_its_columns_and_where_they_come_from(full_run: Any) -> None:
+    table = _materialized(full_run.result)["canon_orders"]
     assert {column.name for column in table["dagster/column_schema"].columns} >= {"order_id", "customer_id", "role"}
     sources = table["dagster/column_lineage"].deps_by_column["customer_id"]
     assert {(dep.asset_key.to_user_string(), dep.column_name) for dep in sources} == {
@@ -60,31 +60,31 @@ def test_a_materialization_shows_counts_schema_lineage_and_a_sample(world: Any) 
     }
 
 
-def test_every_mart_column_that_is_read_from_a_table_has_lineage(world: Any) -> None:
-    materialized = _materialized(world.run("full_reconcile"))
-    for mart in world.catalogue.marts:
-        lineage = materialized[mart.name]["dagster/column_lineage"].deps_by_column
-        assert any(lineage.values()), mart.name
+def test_every_model_that_reads_tables_has_column_lineage(full_run: Any) -> None:
+    materialized = _materialized(full_run.result)
+    models = full_run.world.catalogue.models
+    lacking = [name for name in models if not any(materialized[name]["dagster/column_lineage"].deps_by_column.values())]
+    assert lacking == []
 
 
-def test_a_row_that_breaks_its_contract_warns_and_the_loop_goes_on(world: Any) -> None:
-    world.order(1)
-    world.order(2)
-    world.systems["portal"].rows["orders"][1]["state"] = "MISLAID"
-    result = world.run("full_reconcile")
-    assert result.success
-    check = _check(result, "snap_portal__orders", "contract")
+def test_a_row_that_breaks_its_contract_is_a_warning(full_run: Any) -> None:
+    check = _check(full_run.result, "snap_portal__orders", "contract")
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.metadata["quarantined_rows"].value == 1
-    assert "status:codes" in check.metadata["expectations"].value
-    assert "MISLAID" in check.metadata["quarantine"].value
-    assert _check(result, "snap_portal__order_items", "contract").passed
+    assert "| status:codes | warning | False | 1 |" in check.metadata["expectations"].value
+    assert "| status:codes | 1 |" in check.metadata["quarantine"].value
+    assert _check(full_run.result, "snap_portal__order_items", "contract").passed
+
+
+def test_every_invariant_is_checked(full_run: Any) -> None:
+    checked = {evaluation.check_name for evaluation in full_run.result.get_asset_check_evaluations()}
+    assert {invariant.name for invariant in full_run.world.catalogue.invariants} <= checked
 
 
 def test_a_system_that_is_down_is_accused_and_the_others_are_reconciled(world: Any) -> None:
     world.order(1)
     world.systems["finance"].switches.down = True
-    result = world.run("full_reconcile")
+    result = world.run()
     assert result.success
     check = _check(result, "snap_finance__holds", "received")
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -94,25 +94,18 @@ def test_a_system_that_is_down_is_accused_and_the_others_are_reconciled(world: A
     assert materialized["rule_int_03"]["findings_differ"] == 1
 
 
-def test_a_micro_batch_touches_only_the_selected_feeds(world: Any) -> None:
-    assert world.run("full_reconcile").success
-    world.order(1)
-    result = world.run(assets=["snap_portal__orders", "snap_portal__order_items", *world.catalogue.tables])
-    assert result.success
-    materialized = _materialized(result)
-    assert [name for name in materialized if name.startswith("snap_")] == [
-        "snap_portal__orders",
-        "snap_portal__order_items",
-    ]
-    assert materialized["rec_findings"]["is_full"] is False
-    assert materialized["rule_int_03"]["dagster/row_count"] == 1
-
-
-def test_the_second_run_keeps_the_same_case(world: Any) -> None:
+def test_a_micro_batch_pulls_only_the_selected_feeds_and_keeps_the_same_case(world: Any) -> None:
     world.order(1)
     assert world.run().success
-    materialized = _materialized(world.run())
-    assert (materialized["exception_cases"]["opened"], materialized["exception_cases"]["open_cases"]) == (0, 1)
+    world.order(2)
+    portal = ["snap_portal__orders", "snap_portal__order_items"]
+    result = world.run(assets=[*portal, *world.catalogue.tables, "exception_cases", "corrections"])
+    assert result.success
+    materialized = _materialized(result)
+    assert [name for name in materialized if name.startswith("snap_")] == portal
+    assert materialized["rec_findings"]["is_full"] is False
+    assert materialized["rule_int_03"]["dagster/row_count"] == 2
+    assert (materialized["exception_cases"]["opened"], materialized["exception_cases"]["open_cases"]) == (1, 2)
 
 
 def test_nothing_is_decided_while_an_invariant_is_broken(world: Any) -> None:
@@ -125,16 +118,8 @@ def test_nothing_is_decided_while_an_invariant_is_broken(world: Any) -> None:
     check = _check(result, "ops_snapshots", "landing_conserved")
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
     assert "exception_cases" not in _materialized(result)
-
-
-def test_the_decisions_alone_are_refused_on_a_lake_with_a_broken_invariant(world: Any) -> None:
-    world.order(1)
-    assert world.run("full_reconcile").success
-    with world.platform() as platform:
-        platform.warehouse.write(_lose_a_row)
-    result = world.run(assets=["exception_cases", "corrections"])
-    assert not result.success
-    (failure,) = result.filter_events(lambda event: event.is_step_failure)
+    alone = world.run(assets=["exception_cases", "corrections"])
+    (failure,) = alone.filter_events(lambda event: event.is_step_failure)
     assert "1 invariants do not hold" in str(failure.step_failure_data.error)
 
 

@@ -1,0 +1,192 @@
+"""kill -9 at every boundary of the loop: the next run ends where a run without the crash ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fulfillment_pipelines.loop.platform import build_platform
+from fulfillment_pipelines.settings import Settings
+
+OrderRows = Callable[[int], Mapping[str, Mapping[str, Mapping[str, object]]]]
+Run = Callable[[Path, str, int], int]
+CONFIG = Path(__file__).parents[1] / "small_distributor" / "databases.yaml"
+STARTS_AT = datetime(2026, 3, 16, 12, tzinfo=UTC)
+POINTS = (
+    "some feeds landed",
+    "pages written, not renamed",
+    "all landed, attempts not recorded",
+    "pulled",
+    "some feeds admitted",
+    "admitted",
+    "reconciled, not committed",
+    "reconciled",
+    "decided, not committed",
+    "decided",
+    "claimed, not sent",
+    "sent, receipt not kept",
+)
+TABLES = {
+    ("wms_east", "releases"): "release_lines",
+    ("wms_east", "shipments"): "shipment_lines",
+    ("wms_east", "movements"): "stock_movements",
+    ("wms_east", "holds"): "order_holds",
+    ("finance", "holds"): "credit_holds",
+}
+# Finance bills what its inbox asks for, every time it is asked: only the product keeps it to one invoice.
+BILLING = """
+create trigger billing after insert on interface_inbox when new.message_type = 'invoice.request'
+begin
+    insert into invoice_lines (
+        invoice_no, line_seq, document_type, order_no, line_no, shipment_no, unit, qty, unit_price, amount, currency,
+        status, posted_at
+    )
+    values (
+        'I-' || (select count(*) + 100 from invoice_lines), 1, 'INVOICE', new.body ->> 'order_no',
+        new.body ->> 'line_no', new.body ->> 'shipment_no', new.body ->> 'unit', new.body ->> 'qty',
+        new.body ->> 'unit_price', new.body ->> 'unit_price', new.body ->> 'currency', 'POSTED', '2026-03-16T12:00:00Z'
+    );
+end
+"""
+# What must not depend on the crash: everything but the wall clock and how often something was tried.
+LAKE = {
+    "snapshots": "select * exclude (pulled_at, duration_seconds) from ops_snapshots order by all",
+    "changed keys": "select * from ops_changed_keys",
+    "quarantine": "select * from ops_quarantine",
+    "order lines": "select * from canon_order_lines order by all",
+    "invoice lines": "select * from canon_invoice_lines order by all",
+    "shipment lines": "select * from canon_shipment_lines order by all",
+    "quantity ledger": "select * from rec_quantity_ledger order by all",
+    "stock ledger": "select * from rec_stock_ledger order by all",
+    "findings": "select * from rec_findings order by all",
+    "verdicts": "select * from rec_line_verdicts order by all",
+}
+LEDGER = {
+    "cases": "select case_id, code, business_key, state, detected_at, closed_at, times_opened from exception_case",
+    "case events": "select case_id, event, from_state, to_state, watermark_at from case_event",
+    "corrections": "select case_id, target, message, idempotency_key, state, payload from correction",
+}
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Run]:
+    """Run one turn of the loop in a process of its own that may kill itself."""
+    script = Path(__file__).with_name("crashing_loop.py")
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as driver:
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+
+        def ask(runtime: Path, dies_at: str, turns: int) -> int:
+            assert driver.stdin is not None
+            assert driver.stdout is not None
+            driver.stdin.write(json.dumps([str(runtime), dies_at, turns]) + "\n")
+            driver.stdin.flush()
+            return int(driver.stdout.readline())
+
+        yield ask
+        driver.stdin.close()
+
+
+def _create(folder: Path, order_rows: OrderRows) -> None:
+    """Three orders; two of them were shipped two weeks ago and never billed."""
+    folder.mkdir()
+    databases = {name: sqlite3.connect(folder / f"{name}.sqlite") for name in ("erp", "wms_east", "finance")}
+    rows: dict[tuple[str, str], list[Mapping[str, object]]] = {
+        ("erp", "stock"): [
+            {"site": "EAST", "sku": "BRG-1001", "uom": "EA", "on_hand": "50", "allocated": "0", "atp": "50"}
+        ],
+        ("wms_east", "stock"): [{"item": "BRG-1001", "unit": "EA", "on_hand": "50", "reserved": "0", "free": "50"}],
+    }
+    for number in (1, 2, 3):
+        for system, entities in order_rows(number).items():
+            for entity, row in entities.items():
+                rows.setdefault((system, entity), []).append(row)
+    del rows["finance", "invoice_lines"][:2]
+    for name, database in databases.items():
+        database.execute("create table system_clock (now_at text)")
+        database.execute("insert into system_clock values (?)", [STARTS_AT.isoformat()])
+        database.execute("create table interface_inbox (message_key text unique, message_type, body, problem)")
+        for (system, entity), entity_rows in rows.items():
+            if system == name:
+                _fill(database, TABLES.get((system, entity), entity), entity_rows)
+    databases["finance"].execute(BILLING)
+    for database in databases.values():
+        database.commit()
+        database.close()
+    references = [f"{name.upper()}_DATABASE_URL=sqlite:///{folder / name}.sqlite" for name in databases]
+    (folder / "systems.env").write_text("\n".join(references), encoding="utf-8")
+
+
+def _fill(database: sqlite3.Connection, table: str, rows: list[Mapping[str, object]]) -> None:
+    names = list(rows[0])
+    database.execute(f"create table {table} ({', '.join(names)})")
+    marks = ", ".join("?" for _ in names)
+    database.executemany(f"insert into {table} values ({marks})", [[row[name] for name in names] for row in rows])
+
+
+def _pass_an_hour(folder: Path, turns: int) -> None:
+    for name in ("erp", "wms_east", "finance"):
+        with closing(sqlite3.connect(folder / f"{name}.sqlite")) as database, database:
+            database.execute("update system_clock set now_at = ?", [(STARTS_AT + timedelta(hours=turns)).isoformat()])
+
+
+def _end_state(folder: Path) -> dict[str, list[Any]]:
+    with build_platform(Settings(runtime_dir=folder), config=CONFIG) as platform:
+        state = {name: platform.warehouse.query(statement).to_pylist() for name, statement in LAKE.items()}
+        ledger = folder / "small_databases" / "ledger.sqlite"
+    with closing(sqlite3.connect(ledger)) as database:
+        state |= {name: sorted(database.execute(statement).fetchall(), key=str) for name, statement in LEDGER.items()}
+    with closing(sqlite3.connect(folder / "finance.sqlite")) as database:
+        state["asked of finance"] = database.execute(
+            "select message_key, body from interface_inbox order by 1"
+        ).fetchall()
+        state["billed"] = database.execute("select order_no, count(*) from invoice_lines group by 1").fetchall()
+    return state
+
+
+def _finish(run: Run, folder: Path, made: int) -> dict[str, list[Any]]:
+    """Turn once, let the systems answer, turn again to see the proof; then look."""
+    assert run(folder, "", made) == 0
+    _pass_an_hour(folder, 1)
+    assert run(folder, "", made + 1) == 0
+    return _end_state(folder)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(run: Run, order_rows: OrderRows, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """The end state of a loop that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "site"
+    _create(folder, order_rows)
+    return _finish(run, folder, 0)
+
+
+def test_an_undisturbed_loop_bills_each_order_once_and_proves_it(undisturbed: dict[str, list[Any]]) -> None:
+    assert undisturbed["billed"] == [("SO-1", 1), ("SO-2", 1), ("SO-3", 1)]
+    assert {case[3] for case in undisturbed["cases"]} == {"VERIFIED"}
+    assert {correction[4] for correction in undisturbed["corrections"]} == {"VERIFIED"}
+    assert undisturbed["findings"] == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_loop_that_is_killed_ends_where_an_undisturbed_one_ends(
+    point: str, run: Run, order_rows: OrderRows, tmp_path: Path, undisturbed: dict[str, list[Any]]
+) -> None:
+    folder = tmp_path / "site"
+    _create(folder, order_rows)
+
+    assert run(folder, point, 0) == -signal.SIGKILL
+
+    ended = _finish(run, folder, 1)
+    assert {name for name in ended if ended[name] != undisturbed[name]} == set()

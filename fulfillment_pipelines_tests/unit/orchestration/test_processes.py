@@ -1,0 +1,75 @@
+"""Real processes: started in order, stopped together, and all of them when one ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fulfillment_pipelines.orchestration.processes import Part, ProcessEndedError, Supervisor
+
+_SLEEPER = "import sys, time, pathlib; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+_PARENT = """
+import pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+time.sleep(600)
+"""
+
+
+def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    with Supervisor(os.environ, folder=tmp_path, logs=tmp_path / "logs", interrupted=threading.Event()) as opened:
+        yield opened
+
+
+def test_a_part_is_waited_for_until_its_file_says_that_it_serves(supervisor: Supervisor, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    ready.touch()  # of an earlier life
+    supervisor.start(Part("sleeper", [sys.executable, "-c", _SLEEPER, str(ready)], ready))
+    assert ready.exists()
+    supervisor.require_all()
+
+
+def test_a_part_that_ends_is_told_with_its_exit_code_and_the_end_of_its_log(supervisor: Supervisor) -> None:
+    supervisor.start(Part("loser", [sys.executable, "-c", "print('no database here'); raise SystemExit(3)"]))
+    with pytest.raises(ProcessEndedError, match=r"(?s)The loser ended.*exit code 3.*no database here"):
+        supervisor.until(lambda: False, "the loser")
+
+
+def test_a_process_and_its_children_are_gone_afterwards(tmp_path: Path) -> None:
+    noted = tmp_path / "child"
+    with Supervisor(os.environ, folder=tmp_path, logs=tmp_path / "logs", interrupted=threading.Event()) as supervisor:
+        supervisor.start(Part("parent", [sys.executable, "-c", _PARENT, str(noted)]))
+        _until(lambda: noted.exists() and noted.read_text(encoding="ascii") != "")
+        child = int(noted.read_text(encoding="ascii"))
+        assert _runs(child)
+    assert not _runs(child)
+
+
+def test_nothing_more_is_started_after_an_interrupt(tmp_path: Path) -> None:
+    interrupted = threading.Event()
+    interrupted.set()
+    ready = tmp_path / "ready"
+    with Supervisor(os.environ, folder=tmp_path, logs=tmp_path / "logs", interrupted=interrupted) as supervisor:
+        supervisor.start(Part("sleeper", [sys.executable, "-c", _SLEEPER, str(ready)], ready))
+    assert not ready.exists()
