@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import dagster as dg
+import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
@@ -23,10 +24,23 @@ def column_lineage(catalogue: Catalogue, model: SqlModel) -> dg.TableColumnLinea
     """
     try:
         # Without trimming nodes to their column, which nobody looks at here, it takes a sixth of the time.
-        nodes: Mapping[str, Node] = lineage(None, model.body, {}, dialect="duckdb", trim_selects=False, copy=False)
+        nodes: Mapping[str, Node] = lineage(
+            None, _qualified(model), {}, dialect="duckdb", trim_selects=False, copy=False
+        )
     except SqlglotError:
         return dg.TableColumnLineage({})
     return dg.TableColumnLineage({column: _sources(catalogue, node) for column, node in nodes.items()})
+
+
+def _qualified(model: SqlModel) -> exp.Expr:
+    """Return the select with every column of a select from one table named after it; unions are not followed else."""
+    tree = sqlglot.parse_one(model.body, read="duckdb")
+    for column in tree.find_all(exp.Column):
+        reader = column.find_ancestor(exp.Select)
+        origin = reader.args.get("from_") if reader else None
+        if reader and origin and not column.table and not reader.args.get("joins"):
+            column.set("table", exp.to_identifier(origin.this.alias_or_name))
+    return tree
 
 
 def _sources(catalogue: Catalogue, node: Node) -> list[dg.TableColumnDep]:

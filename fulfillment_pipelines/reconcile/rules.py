@@ -56,6 +56,8 @@ class Rule:
     Attributes:
         code: Exception code of the domain book §2.7.
         confirm_snapshots: In how many successive watermarks a difference must stand.
+        is_planned: Whether a condition may lie in the future, as the due time of a release does; until then it is no
+            difference.
         explains: Edges of the quantity ledger whose residual this rule's findings account for.
         model: The file itself.
     """
@@ -72,6 +74,7 @@ class Rule:
     routes: tuple[MessageRoute, ...]
     correction_class: CorrectionClass
     confirm_snapshots: int
+    is_planned: bool
     explains: tuple[str, ...]
     source: str
     model: SqlModel
@@ -104,6 +107,7 @@ def rule_from(model: SqlModel) -> Rule:
         routes=tuple(_route(model, item) for item in model.listed("correction")),
         correction_class=_member(model, "class", CorrectionClass),
         confirm_snapshots=int(model.header.get("confirm", "1")),
+        is_planned=model.header.get("planned") == "yes",
         explains=model.listed("explains"),
         source=model.required("source"),
         model=model,

@@ -264,6 +264,7 @@ def _rule_tables(rules: Sequence[Rule]) -> Mapping[str, pa.Table]:
                 "owner": pa.array([rule.owner for rule in rules], text),
                 "correction_class": pa.array([rule.correction_class.value for rule in rules], text),
                 "confirm_snapshots": pa.array([rule.confirm_snapshots for rule in rules], pa.int64()),
+                "is_planned": pa.array([rule.is_planned for rule in rules], pa.bool_()),
                 "rule_version": pa.array([rule.model.version for rule in rules], text),
             }
         ),

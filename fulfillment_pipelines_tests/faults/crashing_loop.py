@@ -130,7 +130,8 @@ def _forked(runtime: str, dies_at: str, turns: int) -> int:
 def main() -> None:
     """Answer the requests of standard input."""
     for line in sys.stdin:
-        print(_forked(*json.loads(line)), flush=True)
+        sys.stdout.write(f"{_forked(*json.loads(line))}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ FEEDS = (
     ("finance", "invoice_lines"),
     ("finance", "holds"),
 )
-# Which snapshot a row last came in and what the run was told of the past are the same, or follow from the order of runs.
+# Evidence names snapshots, and a row that did not change keeps the snapshot it came in.
 COMPARED = {
     "canonical orders": "select * exclude (snapshot_id, as_of) from canon_orders",
     "canonical order lines": "select * exclude (snapshot_id, as_of) from canon_order_lines",

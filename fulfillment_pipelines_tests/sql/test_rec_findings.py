@@ -175,9 +175,15 @@ def test_a_rule_about_the_platform_itself_is_judged_now(find: SqlRunner) -> None
     assert finding["correction_class"] == "J"
 
 
-def test_what_lies_in_the_future_is_not_a_difference_yet(find: SqlRunner) -> None:
-    future = {"condition_since": EXAMPLE_NOW + timedelta(seconds=1)}
-    assert find([future], _shipment_feeds()) == []
+def test_what_a_rule_plans_for_the_future_is_not_a_difference_yet(find: SqlRunner) -> None:
+    planned = {"code": "WHS-01", "business_key": "SO-1/1", "condition_since": EXAMPLE_NOW + timedelta(seconds=1)}
+    assert find([planned], _shipment_feeds()) == []
+
+
+def test_a_site_whose_clock_runs_ahead_hides_nothing(find: SqlRunner) -> None:
+    ahead = {"condition_since": EXAMPLE_NOW + timedelta(seconds=1), "breaks_at": EXAMPLE_NOW + timedelta(minutes=30)}
+    (finding,) = find([ahead], _shipment_feeds())
+    assert finding["verdict"] == "TIMING"
 
 
 def test_a_reason_to_judge_takes_the_correction_from_the_machine(find: SqlRunner) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from fulfillment_pipelines.reconcile.example_lake import Row, Scalar
+from fulfillment_pipelines.reconcile.rule_tests import EXAMPLE_NOW
 
 SqlRunner = Callable[..., Any]
 
@@ -63,6 +65,30 @@ def test_a_finding_of_the_whole_order_explains_each_line(unexplained: SqlRunner)
 def test_a_quarantined_row_of_the_order_explains_its_residuals(unexplained: SqlRunner) -> None:
     ledger = [{"residual_shipped_qty": 1}]
     assert unexplained(rec_quantity_ledger=ledger, ops_open_quarantine=[{"order_id": "SO-1"}]) == []
+
+
+_BOOKED = [
+    ("released", "last_taken_in_at", {"role": "erp", "contract": "releases", "node": ""}),
+    ("shipped", "last_confirmed_at", {"role": "wms", "contract": "shipment_lines", "node": "EAST"}),
+    ("billed", "last_posted_at", {"role": "wms", "contract": "shipment_lines", "node": "EAST"}),
+]
+
+
+@pytest.mark.parametrize(("edge", "booked", "feed"), _BOOKED)
+def test_what_was_booked_after_the_other_system_was_read_is_no_residual(
+    unexplained: SqlRunner, edge: str, booked: str, feed: Row
+) -> None:
+    ledger = [{f"residual_{edge}_qty": -1, booked: EXAMPLE_NOW + timedelta(seconds=1)}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_feeds=[feed]) == []
+
+
+@pytest.mark.parametrize(("edge", "booked", "feed"), _BOOKED)
+@pytest.mark.parametrize(("residual", "late"), [(-1, timedelta(0)), (1, timedelta(seconds=1))])
+def test_what_the_other_system_could_have_shown_is_a_residual(  # noqa: PLR0917 - two tables of cases, crossed
+    unexplained: SqlRunner, edge: str, booked: str, feed: Row, residual: Scalar, late: timedelta
+) -> None:
+    ledger = [{f"residual_{edge}_qty": residual, booked: EXAMPLE_NOW + late}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_feeds=[feed]) == [(edge, "SO-1/1", "EAST")]
 
 
 def test_stock_within_the_tolerance_needs_no_explanation(unexplained: SqlRunner) -> None:

@@ -1,7 +1,7 @@
 -- grain: one row per code, business key and node at which a rule sees a difference
 -- The verdict: UNKNOWN while an input of the comparison is stale, partial or holds a quarantined row of the same
 -- order; TIMING until the slowest input was seen after the grace period, in as many snapshots as the rule asks for;
--- then DIFFER. What lies in the future is not a difference yet. A rule without feeds speaks of the platform's own
+-- then DIFFER. What a rule plans for the future is not a difference yet. A rule without feeds speaks of the platform's own
 -- records and is judged at $now_at.
 with
 
@@ -111,4 +111,4 @@ select
     dated.evidence
 from dated
 inner join ref_rules on dated.code = ref_rules.code
-where dated.condition_since <= $now_at
+where not ref_rules.is_planned or dated.condition_since <= $now_at

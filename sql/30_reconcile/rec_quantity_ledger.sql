@@ -61,7 +61,8 @@ releases as (
         line_no,
         sum(case when role = 'erp' then released_qty else 0 end) as released_qty,
         sum(case when role = 'wms' then released_qty else 0 end) as taken_in_qty,
-        sum(case when role = 'wms' then coalesce(picked_qty, 0) else 0 end) as picked_qty
+        sum(case when role = 'wms' then coalesce(picked_qty, 0) else 0 end) as picked_qty,
+        max(case when role = 'wms' then coalesce(acked_at, released_at) end) as last_taken_in_at
     from canon_releases
     group by order_id, line_no
 ),
@@ -71,7 +72,8 @@ legs as (
         order_id,
         line_no,
         sum(case when role = 'wms' then shipped_qty else 0 end) as shipped_qty,
-        sum(case when role = 'erp' then shipped_qty else 0 end) as confirmed_qty
+        sum(case when role = 'erp' then shipped_qty else 0 end) as confirmed_qty,
+        max(case when role = 'erp' then coalesce(confirmed_at, shipped_at) end) as last_confirmed_at
     from canon_shipment_lines
     group by order_id, line_no
 ),
@@ -81,7 +83,8 @@ billing as (
         order_id,
         line_no,
         sum(case when document_type = 'INVOICE' then invoiced_qty else 0 end) as invoiced_qty,
-        sum(case when document_type = 'CREDIT_MEMO' then invoiced_qty else 0 end) as credited_qty
+        sum(case when document_type = 'CREDIT_MEMO' then invoiced_qty else 0 end) as credited_qty,
+        max(posted_at) as last_posted_at
     from canon_invoice_lines
     where status <> 'VOID'
     group by order_id, line_no
@@ -105,6 +108,9 @@ quantities as (
         coalesce(legs.confirmed_qty, 0) as confirmed_qty,
         coalesce(billing.invoiced_qty, 0) as invoiced_qty,
         coalesce(billing.credited_qty, 0) as credited_qty,
+        releases.last_taken_in_at,
+        legs.last_confirmed_at,
+        billing.last_posted_at,
         lines.unit_price,
         lines.currency
     from lines
@@ -137,6 +143,9 @@ select
     cast(released_qty - taken_in_qty as decimal(18, 4)) as residual_released_qty,
     cast(shipped_qty - confirmed_qty as decimal(18, 4)) as residual_shipped_qty,
     cast(shipped_qty - (invoiced_qty - credited_qty) as decimal(18, 4)) as residual_billed_qty,
+    last_taken_in_at,
+    last_confirmed_at,
+    last_posted_at,
     unit_price,
     currency
 from quantities

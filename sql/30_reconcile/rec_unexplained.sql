@@ -1,6 +1,7 @@
 -- grain: one row per edge of the quantity or stock ledger whose residual no finding explains
 -- The taxonomy of exceptions is complete exactly when this is empty. An edge is compared when a rule that applies to
--- the declared systems speaks of it.
+-- the declared systems speaks of it. Systems are not read in one instant: what the later system booked after the
+-- earlier one was read (residual below zero) is no residual, but the time between two readings.
 with
 
 compared_edges as (
@@ -9,17 +10,35 @@ compared_edges as (
 ),
 
 edges as (
-    select order_id, line_no, node, 'ordered' as edge, residual_ordered_qty as residual_qty
+    select
+        order_id, line_no, node, 'ordered' as edge, residual_ordered_qty as residual_qty,
+        cast(null as timestamptz) as booked_at
     from rec_quantity_ledger
     union all
-    select order_id, line_no, node, 'released' as edge, residual_released_qty as residual_qty
+    select
+        order_id, line_no, node, 'released' as edge, residual_released_qty as residual_qty,
+        last_taken_in_at as booked_at
     from rec_quantity_ledger
     union all
-    select order_id, line_no, node, 'shipped' as edge, residual_shipped_qty as residual_qty
+    select
+        order_id, line_no, node, 'shipped' as edge, residual_shipped_qty as residual_qty,
+        last_confirmed_at as booked_at
     from rec_quantity_ledger
     union all
-    select order_id, line_no, node, 'billed' as edge, residual_billed_qty as residual_qty
+    select
+        order_id, line_no, node, 'billed' as edge, residual_billed_qty as residual_qty,
+        last_posted_at as booked_at
     from rec_quantity_ledger
+),
+
+read_times as (
+    select
+        case when role = 'erp' then 'released' else 'shipped' end as edge,
+        node,
+        min(as_of) as read_at
+    from rec_feeds
+    where (role = 'erp' and contract = 'releases') or (role = 'wms' and contract = 'shipment_lines')
+    group by role, node
 ),
 
 order_explanations as (
@@ -48,8 +67,12 @@ unexplained_lines as (
         and edges.edge = order_explanations.edge
         and (order_explanations.line_no is null or edges.line_no = order_explanations.line_no)
     left join quarantined_orders on edges.order_id = quarantined_orders.order_id
+    left join read_times
+        on (edges.edge = read_times.edge or (edges.edge = 'billed' and read_times.edge = 'shipped'))
+        and (read_times.node = '' or edges.node = read_times.node)
     where
         edges.residual_qty <> 0
+        and not (edges.residual_qty < 0 and coalesce(edges.booked_at > read_times.read_at, false))
         and order_explanations.order_id is null
         and quarantined_orders.order_id is null
 ),

@@ -62,8 +62,10 @@ def test_a_table_shows_its_columns_and_where_they_come_from(full_run: Any) -> No
 
 def test_every_model_that_reads_tables_has_column_lineage(full_run: Any) -> None:
     materialized = _materialized(full_run.result)
-    models = full_run.world.catalogue.models
-    lacking = [name for name in models if not any(materialized[name]["dagster/column_lineage"].deps_by_column.values())]
+    catalogue = full_run.world.catalogue
+    read = [name for name in catalogue.models if catalogue.upstream(name)]
+    assert "rec_unexplained" in read
+    lacking = [name for name in read if not any(materialized[name]["dagster/column_lineage"].deps_by_column.values())]
     assert lacking == []
 
 

@@ -9,6 +9,7 @@
 -- tolerance: whs_01_release_minutes, whs_01_ack_modern_minutes, whs_01_ack_legacy_minutes
 -- correction: release.send -> wms
 -- class: R
+-- planned: yes
 -- explains: released
 -- source: domain book 2.7; X12 940
 -- A release that was sent must be taken in whatever has become of the order since; whether to send it again then is
