@@ -58,7 +58,15 @@ _QUARANTINE: Final = """
     select landed_row_no, failed_checks, record from unreadable_rows
 """
 
-_LAST_WHOLE: Final = "select system, entity, max(as_of) from ops_snapshots where is_whole group by system, entity"
+_ADMITTED: Final = """
+    select
+        system,
+        entity,
+        max(as_of) filter (where is_whole) as last_whole_as_of,
+        list(snapshot_id) filter (where list_contains($snapshot_ids, snapshot_id)) as snapshot_ids
+    from ops_snapshots
+    group by system, entity
+"""
 _QUARANTINED_FEEDS: Final = "select distinct system, entity from ops_open_quarantine"
 _NOTE_KEYS: Final = "create or replace temp table noted_keys as from ops_changed_keys limit 0"
 _SEE_STAGED: Final = "create or replace view memory.main.checked_rows as from memory.main.checked"
@@ -85,8 +93,6 @@ _RECORD_SNAPSHOT: Final = """
         $declared_rows, $landed_rows, $mapped_rows, $inserted_rows, $updated_rows, $unchanged_rows, $superseded_rows,
         $quarantined_rows, $deleted_rows
 """
-
-_KNOWN: Final = "select count(*) from ops_snapshots where system = $system and entity = $entity and snapshot_id = $id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +168,6 @@ class Admitter:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
-    def is_admitted(self, landed: LandedSnapshot) -> bool:
-        """Return whether the lake has this snapshot already."""
-        manifest = landed.manifest
-        parameters = {"system": manifest.system, "entity": manifest.entity, "id": manifest.snapshot_id}
-        return bool(self._warehouse.query(_KNOWN, parameters).column(0)[0].as_py())
-
     def stage(self, feed: CanonicalFeed, landed: LandedSnapshot) -> StagedSnapshot:
         """Read, type and check the rows of a snapshot into a stage table of its own, also seen as `checked_rows`.
 
@@ -183,7 +183,10 @@ class Admitter:
         return staged
 
     def merge(self, staged: Sequence[StagedSnapshot]) -> list[Admission]:
-        """Bring staged snapshots into the lake in one transaction, in the order given."""
+        """Bring staged snapshots into the lake in one transaction, in the order given.
+
+        A snapshot that another process has brought in since it was staged is left out.
+        """
         admissions = self._warehouse.write(lambda transaction: _merge_all(transaction, staged))
         with self._warehouse.reading() as cursor:
             cursor.execute("drop view if exists memory.main.checked_rows")
@@ -225,17 +228,20 @@ def _map(cursor: Connection, feed: CanonicalFeed) -> None:
 
 def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> list[Admission]:
     """Ask once for what every merge needs to know: a look at the lake costs as much as a small merge."""
-    whole = {(system, entity): as_of for system, entity, as_of in transaction.execute(_LAST_WHOLE).fetchall()}
+    identities = {"snapshot_ids": [one.landed.manifest.snapshot_id for one in staged]}
+    admitted = {row[:2]: row[2:] for row in transaction.execute(_ADMITTED, identities).fetchall()}
     quarantined = set(transaction.execute(_QUARANTINED_FEEDS).fetchall())
     transaction.execute(_NOTE_KEYS)
     admissions = [
         _merge(
             transaction,
             one,
-            last_whole_as_of=whole.get((one.feed.system, one.feed.entity)),
+            last_whole_as_of=last_whole_as_of,
             has_quarantine=(one.feed.system, one.feed.entity) in quarantined,
         )
         for one in staged
+        for last_whole_as_of, known in [admitted.get((one.feed.system, one.feed.entity), (None, None))]
+        if one.landed.manifest.snapshot_id not in (known or [])
     ]
     transaction.execute("insert into ops_changed_keys from noted_keys")
     return admissions

@@ -49,13 +49,14 @@ class ReportedClock:
         self._latest_as_of = latest_as_of
         self._otherwise = otherwise
         self._known: datetime | None = None
+        self._is_fresh = False
 
     def now(self) -> datetime:
         """Return the latest moment that was known when the clock was last refreshed."""
-        if self._known is None:
-            self._known = self._latest_as_of()
+        if not self._is_fresh:
+            self._known, self._is_fresh = self._latest_as_of(), True
         return self._known or self._otherwise.now()
 
     def refresh(self) -> None:
         """Ask again at the next look: something has been reported."""
-        self._known = None
+        self._is_fresh = False

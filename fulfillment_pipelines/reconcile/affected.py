@@ -7,7 +7,7 @@ Rules read unqualified names; the views of this process hide the lake's tables b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
@@ -61,10 +61,11 @@ _KEY_TABLES: Final[Mapping[ScopeKind, str]] = {
 }
 _EMPTY_KEYS: Final = "create or replace temp table affected_keys (key varchar)"
 _FORGET_ROWS: Final = "delete from lake.main.target where scope_key in (select key from affected_keys)"
-_FORGET_FINDINGS: Final = """
+_FORGET_DIFFERENCES: Final = """
     delete from rec_differences
-    where code = $code and scope_key in (select key from affected_keys)
+    where list_contains($codes, code) and scope_key in (select key from affected_keys)
 """
+_FORGET_ALL: Final = "delete from rec_differences where list_contains($codes, code)"
 _NARROWED_ORDERS: Final = "select * from lake.main.target where order_id in (select key from affected_keys)"
 _NARROWED_ITEMS: Final = "select * from lake.main.target where sku in (select key from affected_keys)"
 _SHOWN_WHOLE: Final = "drop view if exists temp.main.target"
@@ -116,6 +117,10 @@ def forget_rows(transaction: Connection, table: str, scope: ScopeKind) -> None:
     transaction.execute(retarget(_FORGET_ROWS, {"target": table, "affected_keys": _KEY_TABLES[scope]}))
 
 
-def forget_findings(transaction: Connection, code: str, scope: ScopeKind) -> None:
-    """Remove what a rule said of the affected keys, before it speaks anew."""
-    transaction.execute(retarget(_FORGET_FINDINGS, {"affected_keys": _KEY_TABLES[scope]}), {"code": code})
+def forget_differences(transaction: Connection, codes: Sequence[str], scope: ScopeKind) -> None:
+    """Remove what the rules of one scope said of the affected keys; rules about feeds look at all of them each time."""
+    if scope in _KEY_TABLES:
+        statement = retarget(_FORGET_DIFFERENCES, {"affected_keys": _KEY_TABLES[scope]})
+    else:
+        statement = _FORGET_ALL
+    transaction.execute(statement, {"codes": list(codes)})

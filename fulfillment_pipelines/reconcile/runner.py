@@ -34,6 +34,29 @@ from fulfillment_pipelines.warehouse import (
 )
 
 _LEDGERS: Final = {ScopeKind.STOCK: "rec_stock_ledger", ScopeKind.ORDER: "rec_quantity_ledger"}
+_NEW_DIFFERENCES: Final = """
+    create or replace temp table new_differences (
+        code varchar,
+        business_key varchar,
+        node varchar,
+        scope_key varchar,
+        order_id varchar,
+        line_no bigint,
+        expected_value varchar,
+        actual_value varchar,
+        delta_qty decimal(18, 4),
+        value_at_risk_amount decimal(18, 2),
+        currency varchar,
+        condition_since timestamptz,
+        breaks_at timestamptz,
+        message varchar,
+        target_role varchar,
+        payload varchar,
+        precondition varchar,
+        judgement_reason varchar,
+        evidence varchar
+    )
+"""
 _DIFFERENCES: Final = """
     select
         $code as code, business_key, node, cast(scope_key as varchar) as scope_key, order_id, line_no, expected_value,
@@ -153,6 +176,7 @@ class Reconciler:
         self._judge_feeds(transaction, now)
         for scope in (ScopeKind.STOCK, ScopeKind.ORDER, ScopeKind.CUSTOMER, ScopeKind.FEED):
             self._run_scope(transaction, scope, full=full or scope is ScopeKind.FEED, progress=progress)
+        self._keep_differences(transaction, full=full)
         progress("verdicts")
         self._conclude(transaction, now)
         transaction.execute("delete from ops_changed_keys")
@@ -164,6 +188,7 @@ class Reconciler:
             create_view(transaction, "earlier", kept if name in self._existing else empty)
             previous = "previous_" + name.removeprefix("rec_")
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
+        transaction.execute(_NEW_DIFFERENCES)
 
     def _is_first(self, transaction: Connection) -> bool:
         """The first run, or the first after a rule changed: what it would have said before is not known."""
@@ -183,7 +208,7 @@ class Reconciler:
             self._write_ledger(transaction, ledger, scope, full=full)
         for rule in rules:
             progress(rule.code)
-            self._run_rule(transaction, rule, full=full)
+            self._run_rule(transaction, rule)
         affected.widen(transaction, narrowed)
 
     def _write_ledger(self, transaction: Connection, model: SqlModel, scope: ScopeKind, *, full: bool) -> None:
@@ -193,22 +218,26 @@ class Reconciler:
             affected.forget_rows(transaction, model.name, scope)
             insert_rows(transaction, "lake.main." + model.name, model.body)
 
-    def _run_rule(self, transaction: Connection, rule: Rule, *, full: bool) -> None:
+    def _run_rule(self, transaction: Connection, rule: Rule) -> None:
         parameters = dict(self._tolerances.values(rule.tolerances))
         try:
             transaction.execute("create or replace temp table rule_rows as " + rule.model.body, parameters)
-            ensure_table(transaction, "rec_differences", _DIFFERENCES, {"code": rule.code}, existing=self._existing)
+            insert_rows(transaction, "new_differences", _DIFFERENCES, {"code": rule.code})
         except SqlError as error:
             raise _does_not_run(rule.model, error) from error
+
+    def _keep_differences(self, transaction: Connection, *, full: bool) -> None:
+        """Put what the rules said in the place of what they said before, of the same keys."""
+        ensure_table(transaction, "rec_differences", "from new_differences", existing=self._existing)
         if full:
-            transaction.execute("delete from rec_differences where code = $code", {"code": rule.code})
+            transaction.execute("delete from rec_differences")
         else:
-            affected.forget_findings(transaction, rule.code, rule.scope)
-        insert_rows(transaction, "rec_differences", _DIFFERENCES, {"code": rule.code})
+            for scope in ScopeKind:
+                codes = [rule.code for rule in self.rules if rule.scope is scope]
+                affected.forget_differences(transaction, codes, scope)
+        insert_rows(transaction, "rec_differences", "from new_differences")
 
     def _conclude(self, transaction: Connection, now: datetime) -> None:
-        codes = [rule.code for rule in self.rules]
-        transaction.execute("delete from rec_differences where not list_contains($codes, code)", {"codes": codes})
         for name in ("rec_findings", "rec_rule_runs", "rec_unexplained", "rec_line_verdicts"):
             self._rebuild(transaction, read_model(self._folder / f"{name}.sql"), now)
         replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)

@@ -188,8 +188,9 @@ def _without_trailer(records: pa.Table, layout: PageLayout) -> pa.Table:
 
 
 def _unreadable_lines(connection: Connection, path: Path) -> Iterator[UnreadableLine]:
+    """A line is one line, however many things are wrong with it."""
     rows: Sequence[tuple[int, str, str]] = connection.execute(
-        "select line, error_message, csv_line from unreadable_lines order by line"
+        "select line, min(error_message), min(csv_line) from unreadable_lines group by line order by line"
     ).fetchall()
     for line_no, problem, text in rows:
         yield UnreadableLine(path.name, line_no, problem.splitlines()[0], text)

@@ -23,21 +23,18 @@ _PLAN: Final = """
         good_rows.source_key,
         case
             when $is_late then 'superseded'
-            when target.source_key is null then 'inserted'
-            when target.row_hash = good_rows.row_hash then 'unchanged'
-            when target.as_of > $as_of then 'superseded'
+            when known_rows.source_key is null then 'inserted'
+            when known_rows.row_hash = good_rows.row_hash then 'unchanged'
+            when known_rows.as_of > $as_of then 'superseded'
             else 'updated'
         end as outcome
     from good_rows
-    left join target on good_rows.source_key = target.source_key
-"""
-
-_PLAN_DELETIONS: Final = """
-    insert into merge_plan
-    select target.source_key, 'deleted' as outcome
-    from target
-    anti join checked_rows on target.source_key = checked_rows.source_key
-    where target.as_of <= $as_of
+    left join known_rows on good_rows.source_key = known_rows.source_key
+    union all
+    select known_rows.source_key, 'deleted' as outcome
+    from known_rows
+    anti join checked_rows on known_rows.source_key = checked_rows.source_key
+    where $may_delete and known_rows.as_of <= $as_of
 """
 
 _DELETE: Final = """
@@ -99,9 +96,9 @@ def merge(
         last_whole_as_of: The moment of the last whole snapshot of the feed; an older one changes nothing.
     """
     is_late = last_whole_as_of is not None and last_whole_as_of > as_of
-    transaction.execute(_on(target, _PLAN), {"is_late": is_late, "as_of": as_of})
-    if may_delete and not is_late:
-        transaction.execute(_on(target, _PLAN_DELETIONS), {"as_of": as_of})
+    transaction.execute(_known_rows(target, whole=may_delete))
+    plan = {"is_late": is_late, "as_of": as_of, "may_delete": may_delete and not is_late}
+    transaction.execute(_PLAN, plan)
     counts = dict(transaction.execute(_COUNTS).fetchall())
     changed = {"inserted", "updated", "deleted"} & counts.keys()
     if changed:
@@ -131,21 +128,31 @@ def _note_changed_keys(transaction: Connection, target: MergeTarget, snapshot_id
 
 
 @lru_cache(maxsize=256)
+def _known_rows(target: MergeTarget, *, whole: bool) -> str:
+    """The lake is looked at once: every further look would cost as much as a small merge."""
+    rows = exp.select("source_key", "row_hash", "as_of", *_keys(target)).from_(target.table)
+    if not whole:
+        rows = rows.where(exp.condition("source_key in (select source_key from good_rows)"))
+    return "create or replace temp table known_rows as " + rows.sql(dialect="duckdb")
+
+
+@lru_cache(maxsize=256)
 def _changed_keys_insert(target: MergeTarget) -> str:
     """A row that moves from one order or item to another changes both, so old and new values are noted."""
-    both = exp.union(_keys_of(target.table, target), _keys_of("good_rows", target), distinct=True)
+    changed = exp.condition(
+        "source_key in (select source_key from merge_plan where outcome in ('inserted', 'updated', 'deleted'))"
+    )
+    old, new = (
+        exp.select("source_key", *_keys(target)).from_(table).where(changed) for table in ("known_rows", "good_rows")
+    )
     parameters = (exp.Parameter(this=exp.var(name)).as_(name) for name in ("snapshot_id", "system", "contract"))
-    rows = exp.select(*parameters, "keys.*").from_(both.subquery("keys"))
+    rows = exp.select(*parameters, "keys.*").from_(exp.union(old, new, distinct=True).subquery("keys"))
     return exp.insert(rows, "noted_keys").sql(dialect="duckdb")
 
 
-def _keys_of(table: str, target: MergeTarget) -> exp.Select:
-    rows = exp.select("source_key").from_(table)
-    for name in ("order_id", "node", "sku"):
-        value = exp.column(name) if name in target.key_columns else exp.cast(exp.null(), "varchar")
-        rows = rows.select(value.as_(name))
-    return rows.where(
-        exp.condition(
-            "source_key in (select source_key from merge_plan where outcome in ('inserted', 'updated', 'deleted'))"
-        )
-    )
+def _keys(target: MergeTarget) -> list[exp.Expr]:
+    """The columns that tell which order, node and item a row is about; null where the contract has none."""
+    return [
+        (exp.column(name) if name in target.key_columns else exp.cast(exp.null(), "varchar")).as_(name)
+        for name in ("order_id", "node", "sku")
+    ]

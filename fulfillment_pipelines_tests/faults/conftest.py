@@ -108,6 +108,10 @@ class Small:
     systems: dict[str, MemorySystem]
     admitted: list[Admission] = field(default_factory=list)
 
+    def another_process(self) -> Platform:
+        """Return a second platform on the same lake, ledger and systems; close it."""
+        return _open(self.platform.settings, self.clock, self.systems)
+
     def row(self, system: str, entity: str, position: int = 0) -> MemoryRow:
         """Return a row of a system, to be changed in place."""
         return self.systems[system].rows[entity][position]
@@ -159,8 +163,11 @@ def small(tmp_path: Path) -> Iterator[Small]:
     """Three orders that all systems agree on, not yet pulled."""
     clock = FixedClock(NOON)
     systems = small_systems(clock, orders=3)
-    settings = Settings(runtime_dir=tmp_path, duckdb_threads=1)
-    config = SMALL / "distributor.yaml"
-    with build_platform(settings, config=config, clock=clock, ready_made=list(systems.values())) as platform:
+    with _open(Settings(runtime_dir=tmp_path, duckdb_threads=1), clock, systems) as platform:
         platform.prepare()
         yield Small(platform, clock, systems)
+
+
+def _open(settings: Settings, clock: FixedClock, systems: Mapping[str, MemorySystem]) -> Platform:
+    config = SMALL / "distributor.yaml"
+    return build_platform(settings, config=config, clock=clock, ready_made=list(systems.values()))

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from fulfillment_pipelines.canonical.expectations import Validator
 from fulfillment_pipelines.domain.snapshot import FeedState, Page, PageFormat, Scope, Snapshot
+from fulfillment_pipelines.loop import stages
 
 Small: TypeAlias = Any
 """The class of that name in `conftest.py`, which pytest's import mode keeps from being imported."""
@@ -249,3 +251,50 @@ def test_admitting_again_changes_nothing(settled: Small) -> None:
 
     assert settled.admit() == {}
     assert settled.rows("select system, entity, snapshot_id, inserted_rows from ops_snapshots order by all") == before
+
+
+def test_two_processes_that_admit_the_same_snapshot_count_it_once(settled: Small) -> None:
+    settled.row("erp", "orders")["customer_po"] = "P1-REVISED"
+    settled.pull("erp")
+    feed = next(feed for feed in settled.platform.feeds if (feed.system, feed.entity) == ("erp", "orders"))
+    landed = list(settled.platform.landing.landed("erp", "orders"))[-1]
+    staged = settled.platform.admitter.stage(feed, landed)
+    with settled.another_process() as other:
+        stages.admit(other)
+
+    assert settled.platform.admitter.merge([staged]) == []
+    counted = "select count(*), sum(updated_rows) from ops_snapshots where snapshot_id = $id"
+    found = settled.platform.warehouse.query(counted, {"id": landed.manifest.snapshot_id}).to_pylist()
+    assert [tuple(row.values()) for row in found] == [(1, 1)]
+    assert settled.admit() == {}
+
+
+def test_what_great_expectations_says_is_kept_with_the_snapshot_it_judged(settled: Small) -> None:
+    settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
+    settled.pull("erp")
+
+    with Validator(settled.platform.warehouse) as validator:
+        admissions = stages.admit(settled.platform, validator=validator)
+
+    by_entity = {admission.entity: admission for admission in admissions}
+    failed = {outcome.check_id for outcome in by_entity["order_lines"].outcomes if not outcome.is_passed}
+    assert failed == set(by_entity["order_lines"].failures) == {"ordered_qty:type", "ordered_qty:required"}
+    assert all(outcome.is_passed for outcome in by_entity["orders"].outcomes)
+    assert settled.rows(
+        "select snapshot_id, check_id, severity, unexpected_rows from ops_expectations where not is_passed order by 2"
+    ) == [
+        (by_entity["order_lines"].snapshot_id, "ordered_qty:required", "warning", 1),
+        (by_entity["order_lines"].snapshot_id, "ordered_qty:type", "warning", 1),
+    ]
+
+
+def test_expectations_leave_nothing_open_that_a_reopened_lake_would_miss(settled: Small) -> None:
+    settled.row("erp", "orders")["customer_po"] = "P1-REVISED"
+    settled.pull("erp")
+    with Validator(settled.platform.warehouse) as validator:
+        stages.admit(settled.platform, validator=validator)
+
+    with settled.another_process() as other:
+        found = other.warehouse.query("select customer_po from snap_erp__orders where order_id = 'SO-1'")
+
+    assert found.column(0).to_pylist() == ["P1-REVISED"]

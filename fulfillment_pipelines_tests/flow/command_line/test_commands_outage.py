@@ -1,0 +1,50 @@
+"""What the commands say while a system is down: one row, one exit code, and JSON that stays JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+DOWN = "wms_west"
+
+
+@pytest.fixture
+def outage(twin: Any) -> Iterator[None]:
+    """One modern warehouse answers nobody."""
+    twin.outage(DOWN, on=True)
+    yield
+    twin.outage(DOWN, on=False)
+
+
+@pytest.mark.usefixtures("outage")
+def test_a_system_that_is_down_is_named_and_the_others_are_checked(live: Any) -> None:
+    said = live.type("systems", "check", "--json")
+    assert said.exit_code == 1, said.told
+    states = {row["system"]: row for row in said.json()}
+    assert {name for name, row in states.items() if row["state"] != "OK"} == {DOWN}
+    assert len(states) == 6
+    assert DOWN in states[DOWN]["said"]
+    assert "Remedy:" in states[DOWN]["said"]
+    assert "retry_scheduled" not in said.stdout
+
+
+@pytest.mark.usefixtures("outage")
+def test_a_run_without_one_system_goes_on_and_says_so_in_json(live: Any) -> None:
+    said = live.type("run", "--changes", "--json")
+    assert said.exit_code == 0, said.told
+    report = said.json()
+    assert {problem.partition("/")[0] for problem in report["feed_problems"]} == {DOWN}
+    assert report["unexplained"] == 0
+    assert report["verdicts"]["UNKNOWN"] > 0
+    opened = live.type("exceptions", "list", "--code", "SYS-01", "--json").json()
+    assert opened
+    assert all(DOWN in case["business_key"] for case in opened)
+
+
+def test_every_system_answers_again_after_the_outage(live: Any, twin: Any) -> None:
+    twin.outage(DOWN, on=False)
+    said = live.type("systems", "check")
+    assert said.exit_code == 0, said.told
+    assert [row[1] for row in said.rows] == ["OK"] * 6

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RetryableError
+from fulfillment_pipelines.warehouse import (
+    Connection,
+    LakeLocation,
+    Warehouse,
+    ensure_table,
+    insert_rows,
+    known_catalog,
+    replace_rows,
+    scalar,
+    scratch,
+)
+
+
+def _location(folder: Path) -> LakeLocation:
+    return LakeLocation(f"sqlite:{folder / 'catalog.sqlite'}", str(folder / "lake"), folder / "lock", threads=1)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Warehouse]:
+    """A lake with one table of numbers."""
+    warehouse = Warehouse(_location(tmp_path))
+    warehouse.write(lambda transaction: transaction.execute("create table numbers as select 1 as number"))
+    yield warehouse
+    warehouse.close()
+
+
+def _numbers(warehouse: Warehouse) -> list[int]:
+    found: list[int] = warehouse.query("select number from numbers order by number").column(0).to_pylist()
+    return found
+
+
+def test_what_is_written_is_there_after_reopening(lake: Warehouse, tmp_path: Path) -> None:
+    lake.close()
+
+    reopened = Warehouse(_location(tmp_path))
+    assert _numbers(reopened) == [1]
+    reopened.close()
+
+
+def test_a_closed_warehouse_opens_again_at_its_next_use(lake: Warehouse) -> None:
+    lake.close()
+
+    assert _numbers(lake) == [1]
+
+
+def test_a_transaction_that_fails_leaves_nothing(lake: Warehouse) -> None:
+    def work(transaction: Connection) -> None:
+        transaction.execute("insert into numbers values (2)")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        lake.write(work)
+    assert _numbers(lake) == [1]
+
+
+def test_a_conflict_is_run_again_from_its_beginning(lake: Warehouse) -> None:
+    runs = []
+
+    def work(transaction: Connection) -> None:
+        runs.append(1)
+        transaction.execute("insert into numbers values (2)")
+        if len(runs) < 3:
+            raise duckdb.TransactionException("Transaction conflict: try again")
+
+    lake.write(work)
+
+    assert len(runs) == 3
+    assert _numbers(lake) == [1, 2]
+
+
+def test_an_error_that_is_no_conflict_is_not_tried_again(lake: Warehouse) -> None:
+    runs = []
+
+    def work(transaction: Connection) -> None:
+        runs.append(1)
+        transaction.execute("select * from nowhere")
+
+    with pytest.raises(duckdb.CatalogException):
+        lake.write(work)
+    assert runs == [1]
+
+
+def test_a_query_that_cannot_be_run_says_why_and_what_can_be_asked(lake: Warehouse) -> None:
+    with pytest.raises(BadDataError, match=r"nowhere does not exist.*show tables"):
+        lake.query("select * from nowhere")
+    assert _numbers(lake) == [1]
+
+
+def test_parameters_are_bound(lake: Warehouse) -> None:
+    assert lake.query("select $text as text", {"text": "'; drop table numbers"}).to_pylist() == [
+        {"text": "'; drop table numbers"}
+    ]
+
+
+def test_time_is_utc_whatever_the_machine_says(lake: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+
+    assert lake.query("select current_setting('timezone') as zone").to_pylist() == [{"zone": "UTC"}]
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    reader = Warehouse(_location(tmp_path), read_only=True)
+
+    assert _numbers(reader) == [1]
+    with pytest.raises(duckdb.Error, match="read-only"):
+        reader.write(lambda transaction: transaction.execute("insert into numbers values (2)"))
+    reader.close()
+
+
+def test_a_reader_of_a_lake_that_is_not_there_is_told_how_it_comes_to_be(tmp_path: Path) -> None:
+    with pytest.raises(RetryableError, match=r"could not be attached.*fulfillment run"):
+        Warehouse(_location(tmp_path), read_only=True).query("select 1")
+
+
+def test_two_warehouses_of_one_process_see_each_others_commits(lake: Warehouse, tmp_path: Path) -> None:
+    other = Warehouse(_location(tmp_path))
+    other.write(lambda transaction: transaction.execute("insert into numbers values (2)"))
+
+    assert _numbers(lake) == [1, 2]
+    other.close()
+
+
+def test_rows_are_inserted_by_the_names_of_their_columns() -> None:
+    warehouse = scratch()
+
+    def work(transaction: Connection) -> int:
+        ensure_table(transaction, "pairs", "select 1 as a, 'x' as b")
+        ensure_table(transaction, "pairs", "select 1 as other")
+        insert_rows(transaction, "pairs", "select $b as b, 7 as a", {"b": "y"})
+        replace_rows(transaction, "pairs", "select 'z' as b, 8 as a")
+        return scalar(transaction, "select a from pairs where b = 'z'")
+
+    assert warehouse.write(work) == 8
+    assert warehouse.query("select count(*) as pairs from pairs").to_pylist() == [{"pairs": 1}]
+    warehouse.close()
+
+
+def test_a_catalogue_that_no_extension_opens_is_refused() -> None:
+    assert known_catalog("postgres:dbname=lake") == "postgres:dbname=lake"
+    with pytest.raises(ConfigurationError, match="of kind 'mysql'"):
+        known_catalog("mysql:lake")
