@@ -20,15 +20,12 @@ import stamina
 from duckdb_extensions import import_extension
 from filelock import FileLock, Timeout
 
-from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RetryableError
+from fulfillment_pipelines.errors import BadDataError, RetryableError
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError: TypeAlias = duckdb.Error
 """What DuckDB raises; who runs a model translates it to the model's name, remedy and all."""
 Result = TypeVar("Result")
-
-STAGE: Final = "memory.main"
-"""Schema of working tables: private to the process, visible to all cursors of its connection."""
 
 _SCRATCH: Final = "scratch:"
 _EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
@@ -329,20 +326,3 @@ def scalar(connection: Connection, statement: str, parameters: Mapping[str, Any]
     if row is None:
         raise AssertionError("an aggregate without groups gives one row")
     return int(row[0])
-
-
-def known_catalog(catalog: str) -> str:
-    """Return `catalog` if a lake can live there.
-
-    Raises:
-        ConfigurationError: The catalogue is of a kind that no pinned extension can open.
-    """
-    kind = catalog.partition(":")[0]
-    if kind not in _EXTENSIONS:
-        raise ConfigurationError(
-            f"The lake's catalogue is of kind '{kind}'.",
-            expected=" or ".join(f"{name}:..." for name in _EXTENSIONS),
-            found=catalog,
-            remedy="set FULFILLMENT_LAKE_CATALOG to an SQLite file or a PostgreSQL connection",
-        )
-    return catalog
