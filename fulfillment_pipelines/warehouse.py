@@ -204,7 +204,7 @@ class Warehouse:
         if self.location.embedded:
             if not self._read_only:
                 Path(self.location.catalog.partition(":")[2]).parent.mkdir(parents=True, exist_ok=True)
-            options += ", meta_journal_mode 'WAL', meta_busy_timeout 10000"
+            options += ", meta_journal_mode 'WAL', meta_busy_timeout 10000, data_inlining_row_limit 0"
         statement = _attach_statement(self.location, options)
         try:
             for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.05, wait_max=1.0):

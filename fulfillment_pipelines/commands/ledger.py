@@ -18,8 +18,15 @@ exceptions = typer.Typer(no_args_is_help=True, help="The cases: what is wrong, w
 corrections = typer.Typer(no_args_is_help=True, help="What was, or would be, written into other systems.")
 audits = typer.Typer(no_args_is_help=True, help="The hash-chained record of every decision and delivery.")
 
+
 Code = Annotated[str | None, typer.Option(help="Only this exception code.")]
 Limit = Annotated[int, typer.Option(help="At most so many.", min=1)]
+
+
+@corrections.callback()
+@audits.callback()
+def group_of_one() -> None:
+    """Keep the group's name before its command: Typer drops it where there is only one."""
 
 
 @exceptions.command("list")

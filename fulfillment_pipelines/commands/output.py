@@ -44,7 +44,12 @@ def show_rows(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool, e
         return
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
     for name, value in rows[0].items():
-        table.add_column(name.replace("_", " "), justify="right" if isinstance(value, _NUMBERS) else "left")
+        # An identity is there to be copied into the next command, so it is never cut.
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if isinstance(value, _NUMBERS) else "left",
+            no_wrap=name.endswith("_id"),
+        )
     for row in rows:
         table.add_row(*(escape(_shown(value)) for value in row.values()))
     console().print(table)

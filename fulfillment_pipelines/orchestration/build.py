@@ -62,7 +62,6 @@ def build_definitions(
     with make_platform() as platform:
         catalogue = Catalogue.of(platform)
     sensor = source_changes_sensor(
-        catalogue,
         partial(make_platform, clock=clock or machine_clock),
         machine_clock,
         every_seconds=cadence.probe_seconds,

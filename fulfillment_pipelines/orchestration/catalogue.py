@@ -4,7 +4,7 @@ Plain values that every other module here derives its assets and checks from. No
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -100,11 +100,6 @@ class Catalogue:
             return frozenset(rule_asset(rule) for rule in self.rules)
         operations = {model.name for model in self.operations}
         return frozenset({table} & {*operations, *self.models, *(feed.table for feed in self.feeds)})
-
-    def feeds_of(self, systems: Iterable[str]) -> tuple[CanonicalFeed, ...]:
-        """Return the feeds of some systems."""
-        wanted = frozenset(systems)
-        return tuple(feed for feed in self.feeds if feed.system in wanted)
 
     def subject_of(self, invariant: SqlModel) -> str:
         """Return the asset an invariant speaks of: the last one made of those that it reads."""

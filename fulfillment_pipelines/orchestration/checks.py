@@ -4,7 +4,7 @@ A check of a feed warns or accuses, and the loop goes on with what is good. A br
 decided on a lake whose promises do not hold.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import dagster as dg
@@ -116,15 +116,23 @@ class ContractVerdicts:
         )
 
 
-def invariants(
-    catalogue: Catalogue, violations: Sequence[Violation], selected: Collection[dg.AssetCheckKey]
-) -> Iterator[dg.AssetCheckResult]:
-    """Return the result of every selected invariant."""
+def invariants(catalogue: Catalogue, violations: Iterable[Violation]) -> Iterator[dg.AssetCheckResult]:
+    """Return the result of every invariant."""
     broken = {violation.check: violation for violation in violations}
     for invariant in catalogue.invariants:
-        asset = catalogue.subject_of(invariant)
-        if dg.AssetCheckKey(dg.AssetKey(asset), invariant.name) in selected:
-            yield _invariant(asset, invariant, broken.get(invariant.name))
+        yield _invariant(catalogue.subject_of(invariant), invariant, broken.get(invariant.name))
+
+
+def standing_violations(warehouse: Warehouse, models: Iterable[SqlModel]) -> list[Violation]:
+    """Return the invariants that do not hold in the lake as it stands."""
+    found = ((model, warehouse.query(model.body)) for model in models)
+    return [
+        Violation(
+            model.name, model.required("title"), rows.num_rows, str(tuple(rows.slice(0, 1).to_pylist()[0].values()))
+        )
+        for model, rows in found
+        if rows.num_rows
+    ]
 
 
 def require_standing_invariants(warehouse: Warehouse, models: Iterable[SqlModel]) -> None:
@@ -133,13 +141,12 @@ def require_standing_invariants(warehouse: Warehouse, models: Iterable[SqlModel]
     Raises:
         InvariantError: One or more do not hold.
     """
-    counts = {model.required("title"): warehouse.query(model.body).num_rows for model in models}
-    broken = [f"{title}: {rows} rows" for title, rows in counts.items() if rows]
+    broken = standing_violations(warehouse, models)
     if broken:
         raise InvariantError(
             f"{len(broken)} invariants do not hold in the lake, so nothing is decided on it.",
             expected="every query of sql/checks to return no row",
-            found="; ".join(broken),
+            found="; ".join(f"{one.title}: {one.rows} rows, first {one.first}" for one in broken),
             remedy="run full_reconcile; its checks name the rows",
         )
 

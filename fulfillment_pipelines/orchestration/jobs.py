@@ -28,12 +28,12 @@ def full_reconcile_job() -> UnresolvedAssetJobDefinition:
 
 
 def micro_batch_job() -> UnresolvedAssetJobDefinition:
-    """Return the job that revisits what changed; whoever requests it selects the feeds to pull."""
+    """Return the job that continues from the cursors and revisits what changed."""
     return dg.define_asset_job(
         MICRO_BATCH,
         selection=dg.AssetSelection.all(),
         config=dg.RunConfig(ops={STEP: {"config": {"full": False}}}),
         tags={_EXTENT_TAG: "changed"},
-        description="Pull the systems that changed, revisit the keys they changed, decide and dispatch.",
+        description="Pull every system from its cursor, revisit the keys that changed, decide and dispatch.",
         executor_def=dg.in_process_executor,
     )

@@ -43,14 +43,12 @@ class Seen(BaseModel):
     """What was seen of all feeds when a run was last requested.
 
     Attributes:
-        requested: How many runs were requested before.
-        requested_at: When the last one was.
+        requested_at: When that was; None before the first time.
         sights: By feed, `system/entity`.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    requested: int = 0
     requested_at: AwareDatetime | None = None
     sights: Mapping[str, Sight] = {}
 
@@ -58,7 +56,7 @@ class Seen(BaseModel):
         """Return whether nothing was requested for so long that time alone may have changed a verdict."""
         return self.requested_at is None or now - self.requested_at >= patience
 
-    def systems_to_pull(self, sights: Mapping[str, Sight], registry: Registry) -> tuple[str, ...]:
+    def systems_with_news(self, sights: Mapping[str, Sight], registry: Registry) -> tuple[str, ...]:
         """Return the systems that changed, answer again or no longer, or whose last pull is about to go stale."""
         return tuple(
             dict.fromkeys(
@@ -71,11 +69,6 @@ class Seen(BaseModel):
                 )
             )
         )
-
-    def after(self, sights: Mapping[str, Sight], systems: Sequence[str], now: datetime) -> Seen:
-        """Return what is known once a run for these systems is requested; the others keep what was seen at theirs."""
-        pulled = {name: sight for name, sight in sights.items() if name.partition("/")[0] in systems}
-        return Seen(requested=self.requested + 1, requested_at=now, sights={**self.sights, **pulled})
 
 
 def probe(registry: Registry, feeds: Sequence[CanonicalFeed]) -> Mapping[str, Sight]:

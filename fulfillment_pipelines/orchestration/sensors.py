@@ -7,8 +7,6 @@ import dagster as dg
 
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.loop.platform import Platform
-from fulfillment_pipelines.orchestration.assets.specs import CASES, CORRECTIONS
-from fulfillment_pipelines.orchestration.catalogue import Catalogue
 from fulfillment_pipelines.orchestration.jobs import MICRO_BATCH
 from fulfillment_pipelines.orchestration.probing import Seen, probe
 from fulfillment_pipelines.orchestration.resources import PlatformMaker
@@ -25,15 +23,17 @@ _UNDER_WAY: Final = [
 
 
 def source_changes_sensor(
-    catalogue: Catalogue, make_platform: PlatformMaker, clock: Clock, *, every_seconds: int, patience: timedelta
+    make_platform: PlatformMaker, clock: Clock, *, every_seconds: int, patience: timedelta
 ) -> dg.SensorDefinition:
-    """Return the sensor that asks the systems and requests a micro-batch for those with news; it is on from the start.
+    """Return the sensor that asks the systems and requests a micro-batch when one has news; it is on from the start.
+
+    The run pulls every system, not only those with news: what one says may rest on what another said since it was
+    looked at, and rules that compare the two would see a break where there is none.
 
     While a run is under way nothing is asked, so that changes gather for the next one instead of queueing up. A run
     that failed is made good by the next change, or when the patience ends.
 
     Args:
-        catalogue: What there is.
         make_platform: Builds a platform whose clock does not need the lake; only its systems are used.
         clock: The time of this machine.
         every_seconds: How often the systems are asked.
@@ -53,29 +53,19 @@ def source_changes_sensor(
         seen = Seen.model_validate_json(context.cursor) if context.cursor else Seen()
         with make_platform() as platform:
             known = seen if _has_landed(platform) else Seen()
-            return _evaluated(platform, catalogue, known, clock, patience)
+            return _evaluated(platform, known, clock, patience)
 
     return source_changes
 
 
-def _evaluated(
-    platform: Platform, catalogue: Catalogue, seen: Seen, clock: Clock, patience: timedelta
-) -> dg.SensorResult | dg.SkipReason:
+def _evaluated(platform: Platform, seen: Seen, clock: Clock, patience: timedelta) -> dg.SensorResult | dg.SkipReason:
     sights = probe(platform.registry, platform.feeds)
     now = clock.now()
-    systems = seen.systems_to_pull(sights, platform.registry)
-    if seen.is_quiet_since(now, patience):
-        systems = platform.registry.systems
-    if not systems:
+    news = ", ".join(seen.systems_with_news(sights, platform.registry))
+    if not news and not seen.is_quiet_since(now, patience):
         return dg.SkipReason("No system has anything new to say.")
-    later = seen.after(sights, systems, now)
-    feeds = [feed.table for feed in catalogue.feeds_of(systems)]
-    request = dg.RunRequest(
-        run_key=now.isoformat(),
-        asset_selection=[dg.AssetKey(name) for name in (*feeds, *catalogue.tables, CASES, CORRECTIONS)],
-        tags={"systems": "-".join(systems)} if len(systems) < len(platform.registry.systems) else {},
-    )
-    return dg.SensorResult(run_requests=[request], cursor=later.model_dump_json())
+    request = dg.RunRequest(run_key=now.isoformat(), tags={"news": news or "time has passed"})
+    return dg.SensorResult(run_requests=[request], cursor=Seen(requested_at=now, sights=sights).model_dump_json())
 
 
 def _has_landed(platform: Platform) -> bool:

@@ -20,21 +20,25 @@ _NOTE_ORDERS: Final = """
     with
 
     changed_orders as (
-        select distinct order_id
+        select distinct order_id as key
         from ops_changed_keys
         where order_id is not null
+    ),
+
+    with_channel_orders as (
+        select key from changed_orders
+        union
+        select canon_orders.channel_order_id as key
+        from canon_orders
+        semi join changed_orders on canon_orders.order_id = changed_orders.key
+        where canon_orders.channel_order_id is not null
     )
 
-    select order_id as key from changed_orders
+    select key from with_channel_orders
     union
     select canon_orders.order_id as key
     from canon_orders
-    semi join changed_orders on canon_orders.channel_order_id = changed_orders.order_id
-    union
-    select canon_orders.channel_order_id as key
-    from canon_orders
-    semi join changed_orders on canon_orders.order_id = changed_orders.order_id
-    where canon_orders.channel_order_id is not null
+    semi join with_channel_orders on canon_orders.channel_order_id = with_channel_orders.key
 """
 _NOTE_CUSTOMERS: Final = """
     insert into affected_customers

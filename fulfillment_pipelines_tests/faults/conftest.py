@@ -160,10 +160,21 @@ def order_rows() -> Callable[[int], Mapping[str, Mapping[str, MemoryRow]]]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Small]:
-    """Three orders that all systems agree on, not yet pulled."""
+    """Three orders that all systems agree on, not yet pulled, and a scratch lake: what is tested is what it says."""
+    scratch = Settings(runtime_dir=tmp_path, duckdb_threads=1).model_copy(update={"lake_catalog": "scratch:"})
+    yield from _small(scratch)
+
+
+@pytest.fixture
+def small_on_disk(tmp_path: Path) -> Iterator[Small]:
+    """The same with a lake on disk, which another process can open."""
+    yield from _small(Settings(runtime_dir=tmp_path, duckdb_threads=1))
+
+
+def _small(settings: Settings) -> Iterator[Small]:
     clock = FixedClock(NOON)
     systems = small_systems(clock, orders=3)
-    with _open(Settings(runtime_dir=tmp_path, duckdb_threads=1), clock, systems) as platform:
+    with _open(settings, clock, systems) as platform:
         platform.prepare()
         yield Small(platform, clock, systems)
 

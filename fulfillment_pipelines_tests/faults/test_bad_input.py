@@ -29,6 +29,14 @@ def settled(small: Small) -> Small:
     return small
 
 
+@pytest.fixture
+def settled_on_disk(small_on_disk: Small) -> Small:
+    """The same with a lake that another process can open."""
+    small_on_disk.turn()
+    small_on_disk.later()
+    return small_on_disk
+
+
 def test_a_row_that_breaks_its_contract_is_quarantined_and_the_rest_goes_on(settled: Small) -> None:
     settled.row("erp", "order_lines")["qty_ordered"] = "minus one"
     settled.row("erp", "order_lines", 1)["promised_at"] = None
@@ -253,20 +261,20 @@ def test_admitting_again_changes_nothing(settled: Small) -> None:
     assert settled.rows("select system, entity, snapshot_id, inserted_rows from ops_snapshots order by all") == before
 
 
-def test_two_processes_that_admit_the_same_snapshot_count_it_once(settled: Small) -> None:
-    settled.row("erp", "orders")["customer_po"] = "P1-REVISED"
-    settled.pull("erp")
-    feed = next(feed for feed in settled.platform.feeds if (feed.system, feed.entity) == ("erp", "orders"))
-    landed = list(settled.platform.landing.landed("erp", "orders"))[-1]
-    staged = settled.platform.admitter.stage(feed, landed)
-    with settled.another_process() as other:
+def test_two_processes_that_admit_the_same_snapshot_count_it_once(settled_on_disk: Small) -> None:
+    settled_on_disk.row("erp", "orders")["customer_po"] = "P1-REVISED"
+    settled_on_disk.pull("erp")
+    feed = next(feed for feed in settled_on_disk.platform.feeds if (feed.system, feed.entity) == ("erp", "orders"))
+    landed = list(settled_on_disk.platform.landing.landed("erp", "orders"))[-1]
+    staged = settled_on_disk.platform.admitter.stage(feed, landed)
+    with settled_on_disk.another_process() as other:
         stages.admit(other)
 
-    assert settled.platform.admitter.merge([staged]) == []
+    assert settled_on_disk.platform.admitter.merge([staged]) == []
     counted = "select count(*), sum(updated_rows) from ops_snapshots where snapshot_id = $id"
-    found = settled.platform.warehouse.query(counted, {"id": landed.manifest.snapshot_id}).to_pylist()
+    found = settled_on_disk.platform.warehouse.query(counted, {"id": landed.manifest.snapshot_id}).to_pylist()
     assert [tuple(row.values()) for row in found] == [(1, 1)]
-    assert settled.admit() == {}
+    assert settled_on_disk.admit() == {}
 
 
 def test_what_great_expectations_says_is_kept_with_the_snapshot_it_judged(settled: Small) -> None:
@@ -288,13 +296,13 @@ def test_what_great_expectations_says_is_kept_with_the_snapshot_it_judged(settle
     ]
 
 
-def test_expectations_leave_nothing_open_that_a_reopened_lake_would_miss(settled: Small) -> None:
-    settled.row("erp", "orders")["customer_po"] = "P1-REVISED"
-    settled.pull("erp")
-    with Validator(settled.platform.warehouse) as validator:
-        stages.admit(settled.platform, validator=validator)
+def test_expectations_leave_nothing_open_that_a_reopened_lake_would_miss(settled_on_disk: Small) -> None:
+    settled_on_disk.row("erp", "orders")["customer_po"] = "P1-REVISED"
+    settled_on_disk.pull("erp")
+    with Validator(settled_on_disk.platform.warehouse) as validator:
+        stages.admit(settled_on_disk.platform, validator=validator)
 
-    with settled.another_process() as other:
+    with settled_on_disk.another_process() as other:
         found = other.warehouse.query("select customer_po from snap_erp__orders where order_id = 'SO-1'")
 
     assert found.column(0).to_pylist() == ["P1-REVISED"]

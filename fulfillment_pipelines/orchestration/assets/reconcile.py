@@ -16,7 +16,13 @@ from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.orchestration.assets.observed import LakeView
 from fulfillment_pipelines.orchestration.assets.specs import reconcile_specs
 from fulfillment_pipelines.orchestration.catalogue import Catalogue
-from fulfillment_pipelines.orchestration.checks import ContractVerdicts, invariants, received, reconcile_check_specs
+from fulfillment_pipelines.orchestration.checks import (
+    ContractVerdicts,
+    invariants,
+    received,
+    reconcile_check_specs,
+    standing_violations,
+)
 from fulfillment_pipelines.orchestration.resources import LAKE_POOL, PATIENCE, failures_told
 from fulfillment_pipelines.snapshots.pulling import PullAttempt
 
@@ -51,8 +57,9 @@ def reconcile_assets(catalogue: Catalogue) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: Extent, platform: dg.ResourceParam[Platform]
     ) -> Iterator[StepEvent]:
         with failures_told():
-            yield from _pulled(context, catalogue, platform, full=config.full)
-            yield from _reconciled(context, catalogue, platform, full=config.full)
+            for stage in (_pulled, _reconciled):
+                events = stage(context, catalogue, platform, full=config.full)
+                yield from (event for event in events if _is_wanted(context, event))
 
     return pull_and_reconcile
 
@@ -65,7 +72,9 @@ def _pulled(
     systems = list(dict.fromkeys(feed.system for feed in catalogue.feeds if feed.table in selected))
     if not systems:
         return
-    attempts = stages.pull(platform, systems, whole=full, done=lambda attempt: context.log.info(_told(attempt)))
+    attempts = stages.pull(platform, systems, whole=full)
+    for attempt in attempts:
+        context.log.info(_told(attempt))
     if full:
         with Validator(platform.warehouse) as validator:
             stages.admit(platform, validator=validator)
@@ -95,8 +104,13 @@ def _feed_events(
 def _reconciled(
     context: dg.AssetExecutionContext, catalogue: Catalogue, platform: Platform, *, full: bool
 ) -> Iterator[StepEvent]:
-    """Run the stage when any of its tables is selected; it writes them all in one transaction."""
+    """Run the stage when any of its tables is selected; it writes them all in one transaction.
+
+    Where only checks are selected, they look at the lake as it stands.
+    """
     selected = _selected(context)
+    if not selected:
+        yield from invariants(catalogue, standing_violations(platform.warehouse, catalogue.invariants))
     if not selected.intersection(catalogue.tables):
         return
     reconciliation = stages.reconcile(platform, full=full, progress=context.log.debug)
@@ -106,12 +120,19 @@ def _reconciled(
     for table in catalogue.tables:
         if table in selected:
             yield dg.MaterializeResult(asset_key=table, metadata=(rules.get(table) or view.table(table)) | shared)
-    yield from invariants(catalogue, reconciliation.violations, context.selected_asset_check_keys)
+    yield from invariants(catalogue, reconciliation.violations)
     stages.require_invariants(reconciliation)
 
 
 def _selected(context: dg.AssetExecutionContext) -> frozenset[str]:
     return frozenset(key.to_user_string() for key in context.selected_asset_keys)
+
+
+def _is_wanted(context: dg.AssetExecutionContext, event: StepEvent) -> bool:
+    if isinstance(event, dg.MaterializeResult):
+        return True
+    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    return (event.asset_key, event.check_name) in wanted
 
 
 def _table(attempt: PullAttempt) -> str:

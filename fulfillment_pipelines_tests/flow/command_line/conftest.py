@@ -1,7 +1,7 @@
 """The command line as a person meets it: real processes, and the README's commands run in their order.
 
 The README is walked once in a session, in one runtime folder. Its twin lives until the line that stops it; tests that
-need a served twin with runs behind it take `live`.
+need a served twin with runs behind it take `live`, and stand in files that are collected before `test_olist.py`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ class Said:
 
     @property
     def rows(self) -> list[list[str]]:
-        """The cells of the printed tables, without their headers."""
+        """The cells of the printed tables, without their headers and without what is folded into a second line."""
         lines = [line for line in self.stdout.splitlines() if line.startswith("│")]
-        return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+        cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+        return [row for row in cells if row[0]]
 
     @property
     def told(self) -> str:
@@ -87,9 +88,7 @@ class Terminal:
         """Start `fulfillment` and return at once."""
         pipe = subprocess.PIPE
         environment = self._environment({})
-        return subprocess.Popen(
-            self._command(words), cwd=_ROOT, env=environment, stdout=pipe, stderr=pipe, text=True
-        )
+        return subprocess.Popen(self._command(words), cwd=_ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     @staticmethod
     def _command(words: Sequence[str]) -> list[str]:
@@ -193,7 +192,7 @@ def live(walk: ReadmeWalk) -> Terminal:
     """A terminal beside a served twin of seed 7: two runs lie behind it, and faults that were injected in between."""
     walk.up_to(_LAST_LINE_WITH_A_TWIN)
     addresses = walk.terminal.twin_home / "twin.env"
-    assert addresses.exists(), "the walk has stopped its twin: these tests come before test_readme.py"
+    assert addresses.exists(), "the walk has stopped its twin: such tests come before test_olist.py"
     return walk.terminal
 
 
@@ -211,14 +210,14 @@ def olist_directory() -> Path:
     return _OLIST
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def olist(olist_directory: Path, walk: ReadmeWalk, readme_lines: list[str]) -> Said:
     """What the README's run of the Olist data said."""
     del olist_directory
     return walk.up_to(next(line for line in readme_lines if line.startswith("OLIST_DIRECTORY=")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def demonstration(walk: ReadmeWalk) -> Said:
     """What `make run` said."""
     return walk.up_to("make run")

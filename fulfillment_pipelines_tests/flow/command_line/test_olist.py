@@ -1,4 +1,4 @@
-"""Real orders that nobody here wrote: the findings equal what the Parquet files say when they are read independently."""
+"""Real orders that nobody here wrote: the findings are what the Parquet files say when they are read independently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tables(olist_directory: Path) -> dict[str, list[dict[str, Any]]]:
     return {name: pq.read_table(olist_directory / f"{name}.parquet").to_pylist() for name in names}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def findings(olist: Any, walk: Any) -> list[dict[str, Any]]:
     assert olist.exit_code == 0, olist.told
     statement = "select code, business_key, expected_value, actual_value, verdict from rec_findings"

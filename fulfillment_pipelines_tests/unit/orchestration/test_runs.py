@@ -96,6 +96,17 @@ def test_a_system_that_is_down_is_accused_and_the_others_are_reconciled(world: A
     assert materialized["rule_int_03"]["findings_differ"] == 1
 
 
+def test_an_invariant_can_be_looked_at_alone(full_run: Any) -> None:
+    ran = full_run.world
+    check = dg.AssetCheckKey(dg.AssetKey("rec_findings"), "findings_unique")
+    everything = ran.definitions.resolve_implicit_global_asset_job_def()
+    job = everything.get_subset(asset_selection=set(), asset_check_selection={check})
+    result = job.execute_in_process(instance=ran.instance)
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert (evaluation.check_name, evaluation.passed) == ("findings_unique", True)
+    assert _materialized(result) == {}
+
+
 def test_a_micro_batch_pulls_only_the_selected_feeds_and_keeps_the_same_case(world: Any) -> None:
     world.order(1)
     assert world.run().success

@@ -12,19 +12,19 @@ from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.orchestration.probing import Seen, probe
 
 
-def _selected_systems(outcome: dg.SensorResult | dg.SkipReason) -> set[str]:
+def _news(outcome: dg.SensorResult | dg.SkipReason) -> set[str]:
+    """Return whose news set off the run; the run itself is of everything."""
     assert isinstance(outcome, dg.SensorResult)
     (request,) = outcome.run_requests or ()
-    names = {key.to_user_string() for key in request.asset_selection or ()}
-    assert {"canon_orders", "rec_findings", "exception_cases", "corrections"} <= names
-    return {name.removeprefix("snap_").partition("__")[0] for name in names if name.startswith("snap_")}
+    assert request.asset_selection is None
+    return set(request.tags["news"].split(", "))
 
 
 @pytest.fixture
 def seen(world: Any) -> str:
     """The cursor after the first look, at which everything was pulled."""
     outcome = world.tick()
-    assert _selected_systems(outcome) == {"erp", "portal", "wms_east", "finance"}
+    assert _news(outcome) == {"erp", "portal", "wms_east", "finance"}
     with world.platform() as platform:
         source = platform.registry.source("erp", "orders")
         platform.landing.land(
@@ -39,30 +39,30 @@ def test_a_second_look_at_systems_that_stand_still_asks_for_nothing(world: Any, 
     assert isinstance(world.tick(seen), dg.SkipReason)
 
 
-def test_a_changed_row_asks_for_its_system_alone(world: Any, seen: str) -> None:
+def test_a_changed_row_is_news_of_its_system_alone(world: Any, seen: str) -> None:
     world.order(1)
-    assert _selected_systems(world.tick(seen)) == {"portal"}
+    assert _news(world.tick(seen)) == {"portal"}
 
 
 def test_a_system_that_goes_down_and_comes_back_is_news_both_times(world: Any, seen: str) -> None:
     world.systems["finance"].switches.down = True
     fallen = world.tick(seen)
-    assert _selected_systems(fallen) == {"finance"}
+    assert _news(fallen) == {"finance"}
     assert isinstance(world.tick(fallen.cursor), dg.SkipReason)
     world.systems["finance"].switches.down = False
-    assert _selected_systems(world.tick(fallen.cursor)) == {"finance"}
+    assert _news(world.tick(fallen.cursor)) == {"finance"}
 
 
 def test_a_system_without_changes_is_pulled_before_its_last_answer_goes_stale(world: Any, seen: str) -> None:
     world.clock.at += timedelta(minutes=25)  # every system promises to be fresh within the hour
-    assert _selected_systems(world.tick(seen)) == {"erp", "portal", "wms_east", "finance"}
+    assert _news(world.tick(seen)) == {"erp", "portal", "wms_east", "finance"}
 
 
 def test_everything_is_revisited_when_nothing_was_asked_for_in_a_while(world: Any, seen: str) -> None:
     long_ago = Seen.model_validate_json(seen)
     assert long_ago.requested_at is not None
     earlier = long_ago.model_copy(update={"requested_at": long_ago.requested_at - timedelta(minutes=6)})
-    assert _selected_systems(world.tick(earlier.model_dump_json())) == {"erp", "portal", "wms_east", "finance"}
+    assert _news(world.tick(earlier.model_dump_json())) == {"time has passed"}
 
 
 def test_nothing_is_asked_while_a_run_is_under_way(world: Any) -> None:
@@ -75,7 +75,7 @@ def test_nothing_is_asked_while_a_run_is_under_way(world: Any) -> None:
 
 def test_what_was_seen_is_forgotten_with_the_lake(world: Any) -> None:
     cursor = world.tick().cursor
-    assert _selected_systems(world.tick(cursor)) == {"erp", "portal", "wms_east", "finance"}
+    assert _news(world.tick(cursor)) == {"erp", "portal", "wms_east", "finance"}
 
 
 def test_a_page_that_breaks_off_does_not_look_like_the_whole(world: Any) -> None:
