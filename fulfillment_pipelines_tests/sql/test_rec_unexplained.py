@@ -83,12 +83,28 @@ def test_what_was_booked_after_the_other_system_was_read_is_no_residual(
 
 
 @pytest.mark.parametrize(("edge", "booked", "feed"), _BOOKED)
-@pytest.mark.parametrize(("residual", "late"), [(-1, timedelta(0)), (1, timedelta(seconds=1))])
+@pytest.mark.parametrize(("residual", "late"), [(-1, timedelta(minutes=-61)), (1, timedelta(seconds=1))])
 def test_what_the_other_system_could_have_shown_is_a_residual(  # noqa: PLR0917 - two tables of cases, crossed
     unexplained: SqlRunner, edge: str, booked: str, feed: Row, residual: Scalar, late: timedelta
 ) -> None:
     ledger = [{f"residual_{edge}_qty": residual, booked: EXAMPLE_NOW + late}]
     assert unexplained(rec_quantity_ledger=ledger, rec_feeds=[feed]) == [(edge, "SO-1/1", "EAST")]
+
+
+def test_a_draft_may_be_as_young_as_the_reading_of_finance(unexplained: SqlRunner) -> None:
+    site = {"role": "wms", "contract": "shipment_lines", "node": "EAST"}
+    finance = {"role": "finance", "contract": "invoice_lines", "system": "finance"}
+    old = EXAMPLE_NOW - timedelta(hours=1)
+    draft = [{"residual_billed_qty": -1, "last_posted_at": old, "has_undated_document": True}]
+    assert unexplained(rec_quantity_ledger=draft, rec_feeds=[site, finance]) == []
+    posted = [{"residual_billed_qty": -1, "last_posted_at": old, "has_undated_document": False}]
+    assert unexplained(rec_quantity_ledger=posted, rec_feeds=[site, finance]) == [("billed", "SO-1/1", "EAST")]
+
+
+def test_a_release_taken_in_is_on_its_way_back_for_an_hour(unexplained: SqlRunner) -> None:
+    erp = {"role": "erp", "contract": "releases", "node": ""}
+    young = [{"residual_released_qty": -1, "last_taken_in_at": EXAMPLE_NOW - timedelta(minutes=59)}]
+    assert unexplained(rec_quantity_ledger=young, rec_feeds=[erp]) == []
 
 
 def test_stock_within_the_tolerance_needs_no_explanation(unexplained: SqlRunner) -> None:

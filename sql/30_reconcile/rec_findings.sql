@@ -1,8 +1,8 @@
 -- grain: one row per code, business key and node at which a rule sees a difference
 -- The verdict: UNKNOWN while an input of the comparison is stale, partial or holds a quarantined row of the same
--- order; TIMING until the slowest input was seen after the grace period, in as many snapshots as the rule asks for;
--- then DIFFER. What a rule plans for the future is not a difference yet. A rule without feeds speaks of the platform's own
--- records and is judged at $now_at.
+-- order or item; TIMING until the slowest input was seen after the grace period, in as many snapshots as the rule asks
+-- for; then DIFFER. What a rule plans for the future is not a difference yet. A rule without feeds speaks of the
+-- platform's own records and is judged at $now_at.
 with
 
 quarantined_keys as (

@@ -84,7 +84,8 @@ billing as (
         line_no,
         sum(case when document_type = 'INVOICE' then invoiced_qty else 0 end) as invoiced_qty,
         sum(case when document_type = 'CREDIT_MEMO' then invoiced_qty else 0 end) as credited_qty,
-        max(posted_at) as last_posted_at
+        max(posted_at) as last_posted_at,
+        bool_or(posted_at is null) as has_undated_document
     from canon_invoice_lines
     where status <> 'VOID'
     group by order_id, line_no
@@ -111,6 +112,7 @@ quantities as (
         releases.last_taken_in_at,
         legs.last_confirmed_at,
         billing.last_posted_at,
+        coalesce(billing.has_undated_document, false) as has_undated_document,
         lines.unit_price,
         lines.currency
     from lines
@@ -146,6 +148,7 @@ select
     last_taken_in_at,
     last_confirmed_at,
     last_posted_at,
+    has_undated_document,
     unit_price,
     currency
 from quantities

@@ -1,12 +1,20 @@
 -- grain: one row per edge of the quantity or stock ledger whose residual no finding explains
 -- The taxonomy of exceptions is complete exactly when this is empty. An edge is compared when a rule that applies to
--- the declared systems speaks of it. Systems are not read in one instant: what the later system booked after the
--- earlier one was read (residual below zero) is no residual, but the time between two readings.
+-- the declared systems speaks of it. Systems are not read in one instant: what the later system booked when or after
+-- the earlier one was read (residual below zero) is no residual, but the time between two readings; a draft has no
+-- date and may be as young as the reading of finance. A release that a site took in may be as long on its way back to
+-- the ERP as a release may be on its way to a site.
 with
 
 compared_edges as (
     select distinct edge
     from ref_rule_explains
+),
+
+finance_readings as (
+    select max(as_of) as read_at
+    from rec_feeds
+    where role = 'finance' and contract = 'invoice_lines'
 ),
 
 edges as (
@@ -17,7 +25,7 @@ edges as (
     union all
     select
         order_id, line_no, node, 'released' as edge, residual_released_qty as residual_qty,
-        last_taken_in_at as booked_at
+        to_timestamp(epoch(last_taken_in_at) + $whs_01_ack_legacy_minutes * 60) as booked_at
     from rec_quantity_ledger
     union all
     select
@@ -27,8 +35,9 @@ edges as (
     union all
     select
         order_id, line_no, node, 'billed' as edge, residual_billed_qty as residual_qty,
-        last_posted_at as booked_at
+        case when has_undated_document then finance.read_at else last_posted_at end as booked_at
     from rec_quantity_ledger
+    cross join finance_readings as finance
 ),
 
 read_times as (
@@ -72,7 +81,7 @@ unexplained_lines as (
         and (read_times.node = '' or edges.node = read_times.node)
     where
         edges.residual_qty <> 0
-        and not (edges.residual_qty < 0 and coalesce(edges.booked_at > read_times.read_at, false))
+        and not (edges.residual_qty < 0 and coalesce(edges.booked_at >= read_times.read_at, false))
         and order_explanations.order_id is null
         and quarantined_orders.order_id is null
 ),
