@@ -1,8 +1,9 @@
-"""Which keys a run revisits, and views that show the rules nothing else.
+"""Which keys a run revisits, and temporary tables that show the rules nothing else.
 
 An incremental run reads the keys that changed since the last one and closes them: an order of a channel brings
 its order in the ERP along, an order its customer. A rule of scope `order` then sees only those orders, and so on.
-Rules read unqualified names; the views of this process hide the lake's tables behind them.
+Rules read unqualified names; the temporary tables of this process hide the lake's tables of the same name, and read
+each of them once for all rules of a scope.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
 from fulfillment_pipelines.reconcile.rules import ScopeKind
 from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection, create_view
+from fulfillment_pipelines.warehouse import Connection
 
 _NOTE_ORDERS: Final = """
     insert into affected_orders
@@ -70,10 +71,20 @@ _FORGET_DIFFERENCES: Final = """
     where list_contains($codes, code) and scope_key in (select key from affected_keys)
 """
 _FORGET_ALL: Final = "delete from rec_differences where list_contains($codes, code)"
-_NARROWED_ORDERS: Final = "select * from lake.main.target where order_id in (select key from affected_keys)"
-_NARROWED_ITEMS: Final = "select * from lake.main.target where sku in (select key from affected_keys)"
-_SHOWN_WHOLE: Final = "drop view if exists temp.main.target"
-_STOCK_LEDGER: Final = "rec_stock_ledger"
+_NARROWED_ORDERS: Final = """
+    create or replace temp table target as
+    select * from lake.main.target where order_id in (select key from affected_keys)
+"""
+_NARROWED_ITEMS: Final = """
+    create or replace temp table target as
+    select * from lake.main.target where sku in (select key from affected_keys)
+"""
+_SHOWN_WHOLE: Final = "drop table if exists temp.main.target"
+LEDGERS: Final[Mapping[str, ScopeKind]] = {
+    "rec_stock_ledger": ScopeKind.STOCK,
+    "rec_quantity_ledger": ScopeKind.ORDER,
+}
+"""The ledgers of quantities and stock, and whose changed keys make their rows be written anew."""
 
 
 def begin(transaction: Connection) -> None:
@@ -95,18 +106,19 @@ def narrow(transaction: Connection, scope: ScopeKind, wanted: Collection[str]) -
     Args:
         transaction: The lake's cursor within the caller's transaction.
         scope: Whose keys are affected.
-        wanted: Tables the models read; the others need no view.
+        wanted: Tables the models read; the others are left as they are.
     """
+    if scope not in _KEY_TABLES:
+        return ()
     if scope is ScopeKind.CUSTOMER:
         transaction.execute(_CUSTOMER_ORDERS)
     keys = "customer_orders" if scope is ScopeKind.CUSTOMER else _KEY_TABLES[scope]
     column, rows = ("sku", _NARROWED_ITEMS) if scope is ScopeKind.STOCK else ("order_id", _NARROWED_ORDERS)
     tables = {"canon_" + contract.name for contract in CONTRACTS.values() if contract.has_column(column)}
-    if scope is ScopeKind.STOCK:
-        tables.add(_STOCK_LEDGER)
+    tables |= {ledger for ledger, of_scope in LEDGERS.items() if of_scope is scope}
     narrowed = tuple(sorted(tables & set(wanted)))
     for table in narrowed:
-        create_view(transaction, table, retarget(rows, {"target": table, "affected_keys": keys}))
+        transaction.execute(retarget(rows, {"target": table, "affected_keys": keys}))
     return narrowed
 
 

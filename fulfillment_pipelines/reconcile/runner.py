@@ -33,7 +33,6 @@ from fulfillment_pipelines.warehouse import (
     scalar,
 )
 
-_LEDGERS: Final = {ScopeKind.STOCK: "rec_stock_ledger", ScopeKind.ORDER: "rec_quantity_ledger"}
 _NEW_DIFFERENCES: Final = """
     create or replace temp table new_differences (
         code varchar,
@@ -200,16 +199,19 @@ class Reconciler:
         self._rebuild(transaction, read_model(self._folder / "rec_feeds.sql"), now)
 
     def _run_scope(self, transaction: Connection, scope: ScopeKind, *, full: bool, progress: Progress) -> None:
+        """Write the ledger of the scope, then let its rules speak, over everything or over the affected keys."""
         rules = [rule for rule in self.rules if rule.scope is scope]
-        ledger = read_model(self._folder / f"{_LEDGERS[scope]}.sql") if scope in _LEDGERS else None
-        models = [rule.model for rule in rules] + ([ledger] if ledger else [])
-        narrowed = () if full else affected.narrow(transaction, scope, frozenset().union(*(m.tables for m in models)))
-        if ledger:
+        ledgers = [read_model(self._folder / f"{name}.sql") for name, of in affected.LEDGERS.items() if of is scope]
+        read = frozenset[str]().union(*(model.tables for model in (*ledgers, *(rule.model for rule in rules))))
+        hidden = () if full else affected.narrow(transaction, scope, read - affected.LEDGERS.keys())
+        for ledger in ledgers:
             self._write_ledger(transaction, ledger, scope, full=full)
+            if not full:
+                hidden += affected.narrow(transaction, scope, read & {ledger.name})
         for rule in rules:
             progress(rule.code)
             self._run_rule(transaction, rule)
-        affected.widen(transaction, narrowed)
+        affected.widen(transaction, hidden)
 
     def _write_ledger(self, transaction: Connection, model: SqlModel, scope: ScopeKind, *, full: bool) -> None:
         if full:

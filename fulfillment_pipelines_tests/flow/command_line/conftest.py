@@ -91,6 +91,12 @@ class Terminal:
         return subprocess.Popen(self._command(words), cwd=_ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     @staticmethod
+    def ended(started: subprocess.Popen[str]) -> Said:
+        """Wait for what was started."""
+        stdout, stderr = started.communicate(timeout=_LONGEST_COMMAND_SECONDS)
+        return Said("fulfillment run", started.returncode, stdout, stderr)
+
+    @staticmethod
     def _command(words: Sequence[str]) -> list[str]:
         return [sys.executable, "-m", "fulfillment_pipelines.cli", *words]
 
@@ -187,7 +193,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadmeWalk]:
     terminal.type("twin", "stop")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def live(walk: ReadmeWalk) -> Terminal:
     """A terminal beside a served twin of seed 7: two runs lie behind it, and faults that were injected in between."""
     walk.up_to(_LAST_LINE_WITH_A_TWIN)
@@ -196,7 +202,7 @@ def live(walk: ReadmeWalk) -> Terminal:
     return walk.terminal
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def twin(live: Terminal) -> Iterator[TwinClient]:
     """The control interface of the served twin."""
     with TwinClient.of_home(live.twin_home) as client:

@@ -30,9 +30,25 @@ def test_a_system_that_is_down_is_named_and_the_others_are_checked(live: Any) ->
     assert "retry_scheduled" not in said.stdout
 
 
-@pytest.mark.usefixtures("outage")
-def test_a_run_without_one_system_goes_on_and_says_so_in_json(live: Any) -> None:
-    said = live.type("run", "--changes", "--json")
+@pytest.fixture(scope="module")
+def run_without_one_system(live: Any, twin: Any) -> tuple[Any, list[Any]]:
+    """A run during the outage, and what the lake answered until it had ended."""
+    twin.outage(DOWN, on=True)
+    asked = []
+    running = live.start("run", "--changes", "--json")
+    try:
+        while running.poll() is None:
+            asked.append(live.type("query", "select count(*) as n from rec_line_verdicts", "--json"))
+    finally:
+        said = live.ended(running)
+        twin.outage(DOWN, on=False)
+    return said, asked
+
+
+def test_a_run_without_one_system_goes_on_and_says_so_in_json(
+    live: Any, run_without_one_system: tuple[Any, list[Any]]
+) -> None:
+    said, _ = run_without_one_system
     assert said.exit_code == 0, said.told
     report = said.json()
     assert {problem.partition("/")[0] for problem in report["feed_problems"]} == {DOWN}
@@ -41,6 +57,14 @@ def test_a_run_without_one_system_goes_on_and_says_so_in_json(live: Any) -> None
     opened = live.type("exceptions", "list", "--code", "SYS-01", "--json").json()
     assert opened
     assert all(DOWN in case["business_key"] for case in opened)
+
+
+def test_the_lake_answers_while_a_run_is_writing(run_without_one_system: tuple[Any, list[Any]]) -> None:
+    said, asked = run_without_one_system
+    assert said.exit_code == 0, said.told
+    assert len(asked) > 1
+    assert [answer.told for answer in asked if answer.exit_code != 0] == []
+    assert min(answer.json()[0]["n"] for answer in asked) > 0
 
 
 def test_every_system_answers_again_after_the_outage(live: Any, twin: Any) -> None:
