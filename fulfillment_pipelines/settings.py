@@ -38,6 +38,7 @@ class Settings(BaseSettings):
         lake_catalog: The lake's catalogue, `sqlite:PATH` or `postgres:CONNECTION`; None for an SQLite file of its own.
         lake_data_url: Folder or object-store prefix of the lake's Parquet files; None for a folder of its own.
         ledger_url: SQLAlchemy URL of the ledger; None for an SQLite file of its own.
+        lake_history_days: How long the lake can be asked what it held then; older versions of its tables are let go.
         duckdb_memory_limit: Memory DuckDB may use before it spills, for example `4GB`.
         duckdb_threads: Threads DuckDB may use.
         references_files: Dotenv files searched before the distributor's own, separated as in PATH.
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     lake_catalog: str | None = Field(default=None, pattern=r"^(sqlite|postgres):.+$", repr=False)
     lake_data_url: str | None = Field(default=None, repr=False)
     ledger_url: str | None = Field(default=None, repr=False)
+    lake_history_days: int = Field(default=30, ge=1)
     duckdb_memory_limit: str = Field(default="4GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
     duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()

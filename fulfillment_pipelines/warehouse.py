@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -29,6 +30,12 @@ Result = TypeVar("Result")
 
 _SCRATCH: Final = "scratch:"
 _EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+_MAINTENANCE: Final = (
+    "call ducklake_rewrite_data_files('lake')",
+    "call ducklake_merge_adjacent_files('lake')",
+    "call ducklake_expire_snapshots('lake', older_than => $before)",
+    "call ducklake_cleanup_old_files('lake', older_than => $before)",
+)
 _CONFLICT_MARKS: Final = ("conflict", "database is locked", "could not serialize", "failed to commit")
 
 
@@ -83,19 +90,23 @@ class Warehouse:
         Raises:
             RetryableError: Another writer held the lake for too long, or conflicts did not end.
         """
-        if not self.location.embedded:
+        with self._writing_alone():
             return self._write_retrying(work)
-        self.location.lock_path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._lock.acquire(timeout=self.location.lock_timeout_seconds):
-                return self._write_retrying(work)
-        except Timeout as error:
-            raise RetryableError(
-                f"The lake's writer lock {self.location.lock_path.name} was not free in time.",
-                expected=f"the other writer to finish within {self.location.lock_timeout_seconds:g} s",
-                found="it still holds the lock",
-                remedy="wait for the other run to end, or stop it; the lock ends with its process",
-            ) from error
+
+    def maintain(self, history: timedelta) -> None:
+        """Merge the small files that many small commits leave, and let go of history that nobody asks for any more.
+
+        Readers are not disturbed: a file is removed only when no snapshot within `history` needs it.
+
+        Raises:
+            RetryableError: Another writer held the lake for too long, or conflicts did not end.
+        """
+        before = datetime.now(UTC) - history
+        with self._writing_alone(), self.reading() as cursor:
+            for statement in _MAINTENANCE:
+                for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0):
+                    with attempt:
+                        cursor.execute(statement, {"before": before} if "$before" in statement else {})
 
     def cursor(self) -> Connection:
         """Return a cursor whose unqualified names are the lake's, then the stage's; the caller closes it."""
@@ -147,6 +158,26 @@ class Warehouse:
             self._idle.clear()
             self._connection.close()
             self._connection = None
+
+    @contextmanager
+    def _writing_alone(self) -> Iterator[None]:
+        if not self.location.embedded:
+            yield
+            return
+        self.location.lock_path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=self.location.lock_timeout_seconds)
+        except Timeout as error:
+            raise RetryableError(
+                f"The lake's writer lock {self.location.lock_path.name} was not free in time.",
+                expected=f"the other writer to finish within {self.location.lock_timeout_seconds:g} s",
+                found="it still holds the lock",
+                remedy="wait for the other run to end, or stop it; the lock ends with its process",
+            ) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _write_retrying(self, work: Callable[[Connection], Result]) -> Result:
         for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0, timeout=60):
@@ -201,10 +232,12 @@ class Warehouse:
 
     def _attach(self, connection: Connection) -> None:
         options = "read_only" if self._read_only else "data_path $data_path"
+        # Rows kept in the catalogue would have to be looked for there at every scan of every table.
+        options += ", data_inlining_row_limit 0"
         if self.location.embedded:
             if not self._read_only:
                 Path(self.location.catalog.partition(":")[2]).parent.mkdir(parents=True, exist_ok=True)
-            options += ", meta_journal_mode 'WAL', meta_busy_timeout 10000, data_inlining_row_limit 0"
+            options += ", meta_journal_mode 'WAL', meta_busy_timeout 10000"
         statement = _attach_statement(self.location, options)
         try:
             for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.05, wait_max=1.0):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed, StagedSnapshot
 from fulfillment_pipelines.canonical.expectations import LandedCounts, Validator
@@ -165,6 +166,11 @@ def decide(platform: Platform) -> Decisions:
 def dispatch(platform: Platform) -> DispatchResult:
     """Deliver what is due."""
     return platform.dispatcher.run()
+
+
+def maintain(platform: Platform) -> None:
+    """Merge small files of the lake and let go of history beyond the configured days; nothing else changes."""
+    platform.warehouse.maintain(timedelta(days=platform.settings.lake_history_days))
 
 
 def _rule_runs(platform: Platform) -> list[RuleRun]:

@@ -1,8 +1,8 @@
-"""When everything is reconciled whether or not anything seems to have changed."""
+"""What happens whether or not anything seems to have changed: the full run, and the upkeep of the lake."""
 
 import dagster as dg
 
-from fulfillment_pipelines.orchestration.jobs import FULL_RECONCILE
+from fulfillment_pipelines.orchestration.jobs import FULL_RECONCILE, MAINTAIN_LAKE
 
 
 def full_reconcile_schedule(cron: str) -> dg.ScheduleDefinition:
@@ -18,4 +18,20 @@ def full_reconcile_schedule(cron: str) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="What a micro-batch cannot see, a full run does: deleted rows, grace periods that ended.",
+    )
+
+
+def maintain_lake_schedule(cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule of the lake's upkeep; it is on from the start.
+
+    Args:
+        cron: When, in UTC.
+    """
+    return dg.ScheduleDefinition(
+        name="maintain_lake_schedule",
+        job_name=MAINTAIN_LAKE,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every micro-batch leaves small files; merged, they are read faster.",
     )

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from sqlalchemy.engine import make_url
 
-from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RetryableError
+from fulfillment_pipelines.errors import BadDataError, RetryableError
 from fulfillment_pipelines.warehouse import (
     Connection,
     LakeLocation,
     Warehouse,
     ensure_table,
     insert_rows,
-    known_catalog,
     replace_rows,
     scalar,
     scratch,
@@ -145,7 +146,44 @@ def test_rows_are_inserted_by_the_names_of_their_columns() -> None:
     warehouse.close()
 
 
-def test_a_catalogue_that_no_extension_opens_is_refused() -> None:
-    assert known_catalog("postgres:dbname=lake") == "postgres:dbname=lake"
-    with pytest.raises(ConfigurationError, match="of kind 'mysql'"):
-        known_catalog("mysql:lake")
+def _files(folder: Path) -> int:
+    return len(list((folder / "lake").rglob("*.parquet")))
+
+
+def _add(warehouse: Warehouse, number: int) -> None:
+    warehouse.write(lambda transaction: transaction.execute("insert into numbers values ($number)", {"number": number}))
+
+
+def test_maintenance_merges_small_files_and_loses_no_row(lake: Warehouse, tmp_path: Path) -> None:
+    for number in range(2, 12):
+        _add(lake, number)
+    before = _files(tmp_path)
+
+    lake.maintain(timedelta(0))
+
+    assert _numbers(lake) == list(range(1, 12))
+    assert _files(tmp_path) < before
+
+
+def test_maintenance_keeps_the_history_that_may_still_be_asked_for(lake: Warehouse) -> None:
+    version = lake.query("select max(snapshot_id) as version from ducklake_snapshots('lake')").column(0)[0].as_py()
+    _add(lake, 2)
+
+    lake.maintain(timedelta(days=1))
+
+    then = lake.query(f"select number from numbers at (version => {version})")
+    assert then.column(0).to_pylist() == [1]
+
+
+def test_a_lake_may_keep_its_catalogue_in_postgresql(postgres_database_url: str, tmp_path: Path) -> None:
+    url = make_url(postgres_database_url)
+    connection = f"dbname={url.database} host={url.host} port={url.port} user={url.username} password={url.password}"
+    location = LakeLocation(f"postgres:{connection}", str(tmp_path / "lake"), tmp_path / "lock", threads=1)
+    writer, reader = Warehouse(location), Warehouse(location, read_only=True)
+    writer.write(lambda transaction: transaction.execute("create table numbers as select 1 as number"))
+    _add(writer, 2)
+
+    assert _numbers(reader) == [1, 2]
+    assert not (tmp_path / "lock").exists(), "PostgreSQL serialises writers itself"
+    writer.close()
+    reader.close()

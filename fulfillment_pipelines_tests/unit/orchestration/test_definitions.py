@@ -97,6 +97,12 @@ def test_every_invariant_is_a_blocking_check_and_every_feed_check_lets_the_loop_
     assert {"received", "contract"} <= set(checks) - invariants
 
 
+def test_the_lake_is_kept_up_every_hour_without_a_click(declared: Any) -> None:
+    schedule = declared.definitions.resolve_schedule_def("maintain_lake_schedule")
+    assert (schedule.job_name, schedule.cron_schedule) == ("maintain_lake", "17 * * * *")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
 def test_schedule_and_sensor_are_on_without_a_click(declared: Any) -> None:
     schedule = declared.definitions.resolve_schedule_def("full_reconcile_schedule")
     sensor = declared.definitions.resolve_sensor_def("source_changes")
