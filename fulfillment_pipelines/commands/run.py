@@ -70,6 +70,7 @@ def _demonstrate(seed: int, *, expectations: bool, as_json: bool) -> None:
             if validator is not None:
                 validator.warm_up()
             twin = ready()
+            began = time.monotonic()
             results = []
             for number, purpose in enumerate(_DEMO_PASSES, start=1):
                 if number > 1:

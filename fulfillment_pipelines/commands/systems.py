@@ -8,9 +8,10 @@ from typing import Any
 import typer
 
 from fulfillment_pipelines.commands.opening import Config, opened_platform
-from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, show_json, show_rows
+from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
 from fulfillment_pipelines.errors import FulfillmentError
 from fulfillment_pipelines.loop.platform import Platform, build_platform
+from fulfillment_pipelines.reconcile.rules import check_routes
 from fulfillment_pipelines.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="The systems of the distributor.")
@@ -39,11 +40,17 @@ def list_systems(config: Config = None, as_json: AsJson = False) -> None:
             {"system": system, "takes": ", ".join(platform.registry.declaration(system).messages) or "nothing"}
             for system in platform.registry.systems
         ]
+        by_role: dict[str, set[str]] = {}
+        for declaration in platform.registry.declarations.values():
+            by_role.setdefault(declaration.role.value, set()).update(declaration.messages)
+        untaken = check_routes(platform.reconciler.rules, by_role)
     if as_json:
-        show_json({"feeds": rows, "messages": messages})
+        show_json({"feeds": rows, "messages": messages, "untaken": list(untaken)})
         return
     show_rows("Declared feeds", rows, as_json=False)
     show_rows("Corrections they take", messages, as_json=False)
+    for line in untaken:
+        console().print(line, markup=False)
 
 
 @app.command("check")
