@@ -6,6 +6,7 @@ exit status. The runs are forked from this process, which has imported everythin
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -37,15 +38,14 @@ def die() -> None:
 def _die_at_call(owner: Any, name: str, *, call: int = 1, after: bool = False) -> None:
     """Let the process die before, or after, the given call of a function."""
     original: Callable[..., Any] = getattr(owner, name)
-    calls = 0
+    numbers = itertools.count(1)  # systems are pulled by threads of their own, so each call keeps its number
 
     def wrapped(*arguments: Any, **named: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == call and not after:
+        number = next(numbers)
+        if number == call and not after:
             die()
         answer = original(*arguments, **named)
-        if calls == call:
+        if number == call:
             die()
         return answer
 
