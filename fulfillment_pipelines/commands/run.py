@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,10 +28,9 @@ _DEMO_SECONDS_BETWEEN_PASSES = 31 * 60
 """Longer than the legacy warehouse's cycle, so that every system has spoken again."""
 
 _DEMO_NEXT = (
-    'fulfillment query "select * from mart_exception_summary"',
-    "fulfillment exceptions list",
-    "fulfillment corrections list",
-    "make up        the live deployment, with the Dagster UI",
+    'query "select * from mart_exception_summary"',
+    "exceptions list",
+    "corrections list",
 )
 
 app = typer.Typer()
@@ -79,7 +82,14 @@ def _demonstrate(seed: int, *, expectations: bool, as_json: bool) -> None:
                 title = f"pass {number}, {purpose}"
                 results.append(_shown_pass(platform, title, full=number == 1, validator=judge, quiet=as_json))
         report = report_of(platform, results, time.monotonic() - began)
-        show_report(report, runtime_folder(settings, platform.distributor), as_json=as_json, next_steps=_DEMO_NEXT)
+        show_report(report, runtime_folder(settings, platform.distributor), as_json=as_json, next_steps=_next_steps())
+
+
+def _next_steps() -> list[str]:
+    """What to type next, as it can be typed: the command is on the path only where the environment is activated."""
+    beside_python = os.path.relpath(Path(sys.executable).with_name("fulfillment"))
+    command = "fulfillment" if shutil.which("fulfillment") else beside_python
+    return [*(f"{command} {step}" for step in _DEMO_NEXT), "make up        the live deployment, with the Dagster UI"]
 
 
 @contextmanager
