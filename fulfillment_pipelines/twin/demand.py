@@ -127,7 +127,7 @@ def _deal_lines(rng: np.random.Generator, ordered_at: Seconds) -> _Lines:
     order = np.repeat(np.arange(count), per_order)
     line_no = np.concatenate([np.arange(1, lines + 1) for lines in per_order])
     first_item, step = rng.integers(0, len(ITEMS), size=count), rng.choice(_SKU_STEPS, size=count)
-    item = (first_item[order] + line_no * step[order]) % len(ITEMS)
+    item = ((first_item[order] + line_no * step[order]) % len(ITEMS)).astype(np.int64)
     home = rng.integers(0, len(NODES), size=count)
     elsewhere = rng.random(len(order)) < _OTHER_NODE_SHARE
     node = np.where(elsewhere, (home[order] + 1) % len(NODES), home[order])
