@@ -18,7 +18,7 @@ def query(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the lake; nothing can be written, and a run may be writing at the same time.
+    """Ask the lake; nothing in it can be written, and a run may be writing at the same time.
 
     Example: fulfillment query "select verdict, line_count from mart_line_verdicts"
     """

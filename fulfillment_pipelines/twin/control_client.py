@@ -40,7 +40,7 @@ class TwinClient:
             raise ConfigurationError(
                 f"No twin is served from {home}.",
                 expected=f"the file {path}",
-                remedy="start one: python -m fulfillment_pipelines.twin.serve --home DIRECTORY --seed NUMBER",
+                remedy="`fulfillment twin init` starts one",
             )
         lines = path.read_text(encoding="utf-8").splitlines()
         values = dict(line.partition("=")[::2] for line in lines)
