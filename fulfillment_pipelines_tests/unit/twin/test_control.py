@@ -37,7 +37,7 @@ def test_the_control_interface_refuses_strangers_and_unclear_commands(working_tw
 
 
 def test_a_client_of_no_twin_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="--home"):
+    with pytest.raises(ConfigurationError, match="fulfillment twin init"):
         TwinClient.of_home(tmp_path)
 
 
