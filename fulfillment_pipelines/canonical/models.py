@@ -57,6 +57,11 @@ class CanonicalModels:
                 remedy="add the file, or remove the contract",
             )
 
+    @property
+    def models(self) -> tuple[SqlModel, ...]:
+        """The models, each named after the table it makes."""
+        return tuple(self._models.values())
+
     def build(self, transaction: Connection, existing: frozenset[str], *, changed_only: bool) -> None:
         """Bring every canonical table up to date with its feeds.
 

@@ -18,6 +18,7 @@ from fulfillment_pipelines.canonical.reference import ReferenceData
 from fulfillment_pipelines.domain.finding import Verdict
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.reconcile import affected
+from fulfillment_pipelines.reconcile.editions import editions_of, forget_outdated, is_current, keep_editions
 from fulfillment_pipelines.reconcile.rules import Rule, ScopeKind
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
 from fulfillment_pipelines.sql_models import SqlModel, read_model, read_models, retarget
@@ -146,6 +147,8 @@ class Reconciler:
         self._marts = read_models(sql / "40_marts")
         self._checks = read_models(sql / "checks")
         self._existing: frozenset[str] = frozenset()
+        derived = (*canonical.models, *read_models(self._folder), *self._marts)
+        self._editions = editions_of(derived, _NEW_DIFFERENCES, tolerances, reference)
 
     def reconcile(self, now: datetime, *, full: bool, progress: Progress = lambda _: None) -> Reconciliation:
         """Bring canonical tables, ledgers, findings, verdicts and marts up to date in one transaction.
@@ -165,7 +168,8 @@ class Reconciler:
     def _run(self, transaction: Connection, now: datetime, *, full: bool, progress: Progress) -> Reconciliation:
         self._existing = lake_tables(transaction)
         self._prepare(transaction)
-        full = full or self._is_first(transaction)
+        self._existing = forget_outdated(transaction, self._existing, self._editions)
+        full = full or not is_current(self._existing) or self._has_other_rules(transaction)
         progress("canonical tables")
         if not full:
             affected.begin(transaction)
@@ -189,10 +193,8 @@ class Reconciler:
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
         transaction.execute(_NEW_DIFFERENCES)
 
-    def _is_first(self, transaction: Connection) -> bool:
-        """The first run, or the first after a rule changed: what it would have said before is not known."""
-        if "rec_rules" not in self._existing:
-            return True
+    def _has_other_rules(self, transaction: Connection) -> bool:
+        """Whether a rule is new or has changed: what it would have said before is not known."""
         return bool(scalar(transaction, "select count(*) from (from ref_rules except from rec_rules)"))
 
     def _judge_feeds(self, transaction: Connection, now: datetime) -> None:
@@ -245,6 +247,7 @@ class Reconciler:
         replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)
         for mart in self._marts:
             self._rebuild(transaction, mart, now)
+        keep_editions(transaction, self._existing)
 
     def _rebuild(self, transaction: Connection, model: SqlModel, now: datetime) -> None:
         parameters: dict[str, Any] = {"now_at": now} if "now_at" in model.parameters else {}
