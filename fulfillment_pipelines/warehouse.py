@@ -133,22 +133,8 @@ class Warehouse:
         Raises:
             BadDataError: The statement cannot be run; the message says why.
         """
-        try:
-            with self.reading() as cursor:
-                if not cursor.extract_statements(statement):
-                    raise BadDataError(
-                        "There is nothing to ask.",
-                        expected="one select",
-                        found=repr(statement),
-                        remedy='`fulfillment query "show tables"` lists what can be asked',
-                    )
-                return cursor.execute(statement, dict(parameters or {})).to_arrow_table()
-        except duckdb.Error as error:
-            raise BadDataError(
-                "The query could not be run.",
-                found=str(error).splitlines()[0],
-                remedy='`fulfillment query "show tables"` lists what can be asked',
-            ) from error
+        with self.reading() as cursor:
+            return query_rows(cursor, statement, parameters)
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
@@ -287,6 +273,13 @@ def query_rows(connection: Connection, statement: str, parameters: Mapping[str, 
         BadDataError: The statement cannot be run; the message says why.
     """
     try:
+        if not connection.extract_statements(statement):
+            raise BadDataError(
+                "There is nothing to ask.",
+                expected="one select",
+                found=repr(statement),
+                remedy='`fulfillment query "show tables"` lists what can be asked',
+            )
         return connection.execute(statement, dict(parameters or {})).to_arrow_table()
     except duckdb.Error as error:
         raise BadDataError(

@@ -1,7 +1,7 @@
 """With which words the lake's derived tables were made: a model, tolerance or seed that changes makes them anew.
 
 Derived tables follow from the feeds, so one whose model has changed is dropped and written again by a full run;
-nothing is migrated. What rules say is compared by their own versions, in `runner`.
+nothing is migrated. A rule that is new, has changed or is gone asks for a full run in the same way.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def editions_of(
     """Return the version of everything derived tables are made with, by name.
 
     Args:
-        models: Canonical models, ledgers, verdict models and marts; each is named after its table.
+        models: Canonical models, ledgers, verdict models and marts, each named after its table, and the rules.
         differences: What `rec_differences` is made with.
         tolerances: Configured values: with others, the same rule says something else.
         reference: Nodes, units and declared feeds.

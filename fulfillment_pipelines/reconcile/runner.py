@@ -147,8 +147,8 @@ class Reconciler:
         self._marts = read_models(sql / "40_marts")
         self._checks = read_models(sql / "checks")
         self._existing: frozenset[str] = frozenset()
-        derived = (*canonical.models, *read_models(self._folder), *self._marts)
-        self._editions = editions_of(derived, _NEW_DIFFERENCES, tolerances, reference)
+        words = (*canonical.models, *read_models(self._folder), *self._marts, *(rule.model for rule in self.rules))
+        self._editions = editions_of(words, _NEW_DIFFERENCES, tolerances, reference)
 
     def reconcile(self, now: datetime, *, full: bool, progress: Progress = lambda _: None) -> Reconciliation:
         """Bring canonical tables, ledgers, findings, verdicts and marts up to date in one transaction.
@@ -169,7 +169,7 @@ class Reconciler:
         self._existing = lake_tables(transaction)
         self._prepare(transaction)
         self._existing = forget_outdated(transaction, self._existing, self._editions)
-        full = full or not is_current(self._existing) or self._has_other_rules(transaction)
+        full = full or not is_current(self._existing)
         progress("canonical tables")
         if not full:
             affected.begin(transaction)
@@ -192,10 +192,6 @@ class Reconciler:
             previous = "previous_" + name.removeprefix("rec_")
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
         transaction.execute(_NEW_DIFFERENCES)
-
-    def _has_other_rules(self, transaction: Connection) -> bool:
-        """Whether a rule is new or has changed: what it would have said before is not known."""
-        return bool(scalar(transaction, "select count(*) from (from ref_rules except from rec_rules)"))
 
     def _judge_feeds(self, transaction: Connection, now: datetime) -> None:
         self._rebuild(transaction, read_model(self._folder / "rec_feeds.sql"), now)
