@@ -16,7 +16,7 @@ from fulfillment_pipelines.errors import ConfigurationError, RejectedError, Syst
 from fulfillment_pipelines.loop.platform import runtime_folder
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.systems.distributor import load_distributor
-from fulfillment_pipelines.twin.control_client import TwinClient
+from fulfillment_pipelines.twin.control.control_client import TwinClient
 
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 30.0

@@ -16,7 +16,7 @@ from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.loop.passes import run_pass
 from fulfillment_pipelines.loop.platform import build_platform
 from fulfillment_pipelines.settings import read_settings
-from fulfillment_pipelines.twin.control_client import TwinClient
+from fulfillment_pipelines.twin.control.control_client import TwinClient
 from fulfillment_pipelines.twin.distributor import TwinState
 from fulfillment_pipelines.twin.score import CodeScore, ObservedCase, Score, score
 

@@ -14,19 +14,25 @@ from typing import Any
 from sqlalchemy import func, select
 
 from fulfillment_pipelines.errors import RejectedError
-from fulfillment_pipelines.twin import system_tables as tables
-from fulfillment_pipelines.twin.books import Books, Shelf, set_clocks
-from fulfillment_pipelines.twin.catalogue import Node
-from fulfillment_pipelines.twin.defects import Defects
-from fulfillment_pipelines.twin.demand import Volume, deal_day, opening_stock
-from fulfillment_pipelines.twin.fault_desk import FaultDesk
-from fulfillment_pipelines.twin.inbox import empty_inboxes
+from fulfillment_pipelines.twin.faults.defects import Defects
+from fulfillment_pipelines.twin.faults.fault_desk import FaultDesk
 from fulfillment_pipelines.twin.labels import Label
-from fulfillment_pipelines.twin.north_files import NorthFiles
 from fulfillment_pipelines.twin.step import apply_until
-from fulfillment_pipelines.twin.stock_flow import open_positions
-from fulfillment_pipelines.twin.switches import SwitchBoard
-from fulfillment_pipelines.twin.timing import DAY_SECONDS, NORTH_CYCLE_SECONDS, instant, is_business_day, next_cycle
+from fulfillment_pipelines.twin.systems.inbox import empty_inboxes
+from fulfillment_pipelines.twin.systems.north_files import NorthFiles
+from fulfillment_pipelines.twin.systems.switches import SwitchBoard
+from fulfillment_pipelines.twin.world import system_tables as tables
+from fulfillment_pipelines.twin.world.books import Books, Shelf, set_clocks
+from fulfillment_pipelines.twin.world.catalogue import Node
+from fulfillment_pipelines.twin.world.demand import Volume, deal_day, opening_stock
+from fulfillment_pipelines.twin.world.stock_flow import open_positions
+from fulfillment_pipelines.twin.world.timing import (
+    DAY_SECONDS,
+    NORTH_CYCLE_SECONDS,
+    instant,
+    is_business_day,
+    next_cycle,
+)
 
 _INBOX_SECONDS = 60
 _SHOWN_CYCLES = 4  # last cycles of a long step whose files are written; older files are not kept

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fulfillment_pipelines.twin.distributor import Distributor
-from fulfillment_pipelines.twin.timing import epoch
+from fulfillment_pipelines.twin.world.timing import epoch
 
 STARTS_AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 ENDS_AT = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from fulfillment_pipelines.twin.books import Books
+from fulfillment_pipelines.twin.world.books import Books
 
 
 class Office(Protocol):

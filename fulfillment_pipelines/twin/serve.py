@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fulfillment_pipelines.errors import FulfillmentError
-from fulfillment_pipelines.twin.demand import Volume
 from fulfillment_pipelines.twin.twin import Twin
+from fulfillment_pipelines.twin.world.demand import Volume
 
 _TICK_SECONDS = 1.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fulfillment_pipelines.twin import billing_flow, hold_flow, order_flow, stock_flow, warehouse_flow
-from fulfillment_pipelines.twin.books import Books
+from fulfillment_pipelines.twin.world import billing_flow, hold_flow, order_flow, stock_flow, warehouse_flow
+from fulfillment_pipelines.twin.world.books import Books
 
 _FLOW: tuple[Callable[[Books, int], None], ...] = (
     stock_flow.move_stock,

@@ -12,21 +12,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fulfillment_pipelines.twin.books import Shelf
-from fulfillment_pipelines.twin.catalogue import write_unit_conversions
-from fulfillment_pipelines.twin.control_api import control_application
-from fulfillment_pipelines.twin.demand import Volume
+from fulfillment_pipelines.twin.control.control_api import control_application
 from fulfillment_pipelines.twin.distributor import Distributor, TwinState
-from fulfillment_pipelines.twin.erp_api import ClientCredentials, TokenDesk, erp_application
 from fulfillment_pipelines.twin.history import STARTS_AT, live_through
-from fulfillment_pipelines.twin.http_server import HttpServers
 from fulfillment_pipelines.twin.labels import Label
-from fulfillment_pipelines.twin.north_files import NorthFiles
-from fulfillment_pipelines.twin.portal_api import portal_application
-from fulfillment_pipelines.twin.postgres import PostgresServer
-from fulfillment_pipelines.twin.switches import SwitchedApp, Switches
-from fulfillment_pipelines.twin.timing import epoch
-from fulfillment_pipelines.twin.west_api import west_application
+from fulfillment_pipelines.twin.systems.erp_api import ClientCredentials, TokenDesk, erp_application
+from fulfillment_pipelines.twin.systems.http_server import HttpServers
+from fulfillment_pipelines.twin.systems.north_files import NorthFiles
+from fulfillment_pipelines.twin.systems.portal_api import portal_application
+from fulfillment_pipelines.twin.systems.postgres import PostgresServer
+from fulfillment_pipelines.twin.systems.switches import SwitchedApp, Switches
+from fulfillment_pipelines.twin.systems.west_api import west_application
+from fulfillment_pipelines.twin.world.books import Shelf
+from fulfillment_pipelines.twin.world.catalogue import write_unit_conversions
+from fulfillment_pipelines.twin.world.demand import Volume
+from fulfillment_pipelines.twin.world.timing import epoch
 
 _CLIENT_ID = "fulfillment"
 _DATABASES = ("wms_east", "finance")  # named like the systems they belong to

@@ -56,8 +56,8 @@ def test_the_licence_is_apache_2_in_text_and_metadata(project_root: Path) -> Non
     ("contract", "module", "statement"),
     [
         ("layers", "domain/finding.py", "import fulfillment_pipelines.reconcile.rules"),
-        ("twin-knows-nothing", "twin/books.py", "import fulfillment_pipelines.settings"),
-        ("twin-is-a-stranger", "loop/stages.py", "import fulfillment_pipelines.twin.books"),
+        ("twin-knows-nothing", "twin/world/books.py", "import fulfillment_pipelines.settings"),
+        ("twin-is-a-stranger", "loop/stages.py", "import fulfillment_pipelines.twin.world.books"),
         ("dagster-at-the-rim", "reconcile/tolerances.py", "import dagster"),
         ("duckdb-behind-warehouse", "exceptions/sla.py", "import duckdb"),
         ("sqlalchemy-at-the-border", "exceptions/routing.py", "import sqlalchemy"),

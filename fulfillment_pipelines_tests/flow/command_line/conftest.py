@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.twin.control_client import TwinClient
+from fulfillment_pipelines.twin.control.control_client import TwinClient
 
 _ROOT = Path(__file__).resolve().parents[3]
 _OLIST = _ROOT.parent / "shared" / "data" / "olist"

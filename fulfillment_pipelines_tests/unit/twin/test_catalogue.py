@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from fulfillment_pipelines.twin.catalogue import ITEM_BY_SKU, ITEMS, Node, write_unit_conversions
+from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU, ITEMS, Node, write_unit_conversions
 
 _SEEDS = Path(__file__).parents[3] / "data" / "seeds"
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from fulfillment_pipelines.errors import ConfigurationError, RejectedError, SystemDownError
-from fulfillment_pipelines.twin.control_client import TwinClient
+from fulfillment_pipelines.twin.control.control_client import TwinClient
 from fulfillment_pipelines.twin.twin import Twin
 
 

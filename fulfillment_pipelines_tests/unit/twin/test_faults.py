@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from fulfillment_pipelines.errors import RejectedError
-from fulfillment_pipelines.twin.catalogue import ITEM_BY_SKU
-from fulfillment_pipelines.twin.fault_desk import INJECTORS
+from fulfillment_pipelines.twin.faults.fault_desk import INJECTORS
 from fulfillment_pipelines.twin.labels import Label
 from fulfillment_pipelines.twin.twin import Twin
+from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU
 
 Leg = tuple[str, str, int]
 

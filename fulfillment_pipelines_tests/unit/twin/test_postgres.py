@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
-from fulfillment_pipelines.twin import postgres
-from fulfillment_pipelines.twin.postgres import PostgresServer
+from fulfillment_pipelines.twin.systems import postgres
+from fulfillment_pipelines.twin.systems.postgres import PostgresServer
 
 
 def _answer(server: PostgresServer) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fulfillment_pipelines.twin.control_client import TwinClient
+from fulfillment_pipelines.twin.control.control_client import TwinClient
 
 _DEADLINE_SECONDS = 60.0
 

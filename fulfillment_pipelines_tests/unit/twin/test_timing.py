@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fulfillment_pipelines.twin.timing import (
+from fulfillment_pipelines.twin.world.timing import (
     NORTH_CYCLE_SECONDS,
     dock_times,
     epoch,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.twin.catalogue import ITEM_BY_SKU, NODES
-from fulfillment_pipelines.twin.demand import Volume, opening_stock
 from fulfillment_pipelines.twin.twin import Twin
+from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU, NODES
+from fulfillment_pipelines.twin.world.demand import Volume, opening_stock
 
 Picture = dict[str, list[tuple[Any, ...]]]
 
