@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
+from sqlglot import exp
 
 from fulfillment_pipelines.canonical.expectations import ExpectationOutcome, record_outcomes
 from fulfillment_pipelines.canonical.row_checks import (
@@ -206,10 +207,13 @@ def _decoded(cursor: Connection, landed: LandedSnapshot, layout: PageLayout) -> 
 
 
 def _map(cursor: Connection, feed: CanonicalFeed) -> None:
-    expected = [ROW_NUMBER, *(column.name for column in feed.contract.columns)]
+    """Show the landed records under canonical names as `mapped`; what a mapping leaves out is null.
+
+    Only a column that the contract does not require may be left out.
+    """
     try:
-        create_view(cursor, "mapped", feed.mapping.body)
-        found = [row[0] for row in cursor.execute("describe mapped").fetchall()]
+        create_view(cursor, "given", feed.mapping.body)
+        given = [row[0] for row in cursor.execute("describe given").fetchall()]
     except SqlError as error:
         raise ConfigurationError(
             f"{feed.mapping.path.name} does not run.",
@@ -217,13 +221,18 @@ def _map(cursor: Connection, feed: CanonicalFeed) -> None:
             found=str(error).splitlines()[0],
             remedy=f"correct the SQL, or the fields of {feed.system}.{feed.entity} in its YAML",
         ) from error
-    if sorted(found) != sorted(expected):
+    columns = feed.contract.columns
+    wanted = {ROW_NUMBER, *(column.name for column in columns if column.required)}
+    known = {ROW_NUMBER, *(column.name for column in columns)}
+    if not wanted <= set(given) <= known or len(given) != len(set(given)):
         raise ConfigurationError(
             f"{feed.mapping.path.name} does not give the columns of contract '{feed.contract.name}'.",
-            expected=", ".join(expected),
-            found=", ".join(found),
-            remedy="select each column of the contract once, `null as name` where the system does not know it",
+            expected=", ".join([ROW_NUMBER, *(column.name for column in columns)]),
+            found=", ".join(given),
+            remedy="select each column of the contract once; only one that is not required may be left out",
         )
+    missing = [exp.null().as_(name) for name in sorted(known - set(given))]
+    create_view(cursor, "mapped", exp.select("*", *missing).from_("given").sql(dialect="duckdb"))
 
 
 def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> list[Admission]:

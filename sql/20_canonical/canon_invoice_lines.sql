@@ -1,5 +1,5 @@
 -- grain: one row per line of an invoice or credit memo
--- Quantities are in base units, by the general factors: the document does not name the item.
+-- Quantities are in base units: by the item's own factor where the document names the item, else by the general one.
 -- key: system, source_key
 select
     feed.system,
@@ -11,8 +11,10 @@ select
     feed.order_id,
     feed.line_no,
     feed.shipment_id,
-    cast(feed.invoiced_qty * general_unit.base_qty as decimal(18, 4)) as invoiced_qty,
-    cast(feed.unit_price / general_unit.base_qty as decimal(18, 4)) as unit_price,
+    feed.customer_id,
+    feed.sku,
+    cast(feed.invoiced_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as invoiced_qty,
+    cast(feed.unit_price / coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as unit_price,
     feed.line_amount,
     feed.currency,
     feed.status,
@@ -20,5 +22,7 @@ select
     feed.snapshot_id,
     feed.as_of
 from feed_invoice_lines as feed
+left join ref_units as own_unit
+    on feed.sku = own_unit.sku and feed.uom = own_unit.uom
 left join ref_units as general_unit
     on general_unit.sku = '*' and feed.uom = general_unit.uom

@@ -1,7 +1,44 @@
 -- grain: one row per order line in one system
 -- Quantities are in base units: by the item's own factor, else by the general one. A row whose unit has neither
--- never gets here: admission quarantines it.
+-- never gets here: admission quarantines it. Where a partner gives its own item number alone, the item is the one that
+-- number stands for; a number that stands for none, or for several, leaves it empty (INT-05).
 -- key: system, source_key
+with
+
+item_numbers as (
+    select foreign_id as foreign_sku, min(own_id) as sku
+    from canon_cross_references
+    where reference_type = 'ITEM'
+    group by foreign_id
+    having count(distinct own_id) = 1
+),
+
+feed as (
+    select
+        feed_order_lines.system,
+        feed_order_lines.role,
+        feed_order_lines.source_key,
+        feed_order_lines.order_id,
+        feed_order_lines.line_no,
+        coalesce(feed_order_lines.sku, item_numbers.sku) as sku,
+        feed_order_lines.foreign_sku,
+        feed_order_lines.substitute_sku,
+        feed_order_lines.uom,
+        feed_order_lines.ordered_qty,
+        feed_order_lines.cancelled_qty,
+        feed_order_lines.allocated_qty,
+        feed_order_lines.unit_price,
+        feed_order_lines.freight_amount,
+        feed_order_lines.currency,
+        feed_order_lines.node,
+        feed_order_lines.release_due_at,
+        feed_order_lines.promised_at,
+        feed_order_lines.snapshot_id,
+        feed_order_lines.as_of
+    from feed_order_lines
+    left join item_numbers on feed_order_lines.foreign_sku = item_numbers.foreign_sku
+)
+
 select
     feed.system,
     feed.role,
@@ -9,6 +46,8 @@ select
     feed.order_id,
     feed.line_no,
     feed.sku,
+    feed.foreign_sku,
+    feed.substitute_sku,
     cast(feed.ordered_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as ordered_qty,
     cast(feed.cancelled_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as cancelled_qty,
     cast(feed.allocated_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as allocated_qty,
@@ -20,7 +59,7 @@ select
     feed.promised_at,
     feed.snapshot_id,
     feed.as_of
-from feed_order_lines as feed
+from feed
 left join ref_units as own_unit
     on feed.sku = own_unit.sku and feed.uom = own_unit.uom
 left join ref_units as general_unit

@@ -13,8 +13,11 @@ select
     feed.sku,
     cast(feed.released_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as released_qty,
     cast(feed.picked_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as picked_qty,
+    feed.pick_status,
     feed.released_at,
     feed.acked_at,
+    feed.picked_at,
+    feed.packed_at,
     feed.snapshot_id,
     feed.as_of
 from feed_releases as feed

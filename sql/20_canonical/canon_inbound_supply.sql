@@ -1,0 +1,20 @@
+-- grain: one row per expected receipt of an item at a node
+-- Quantities are in base units: by the item's own factor, else by the general one.
+-- key: system, source_key
+select
+    feed.system,
+    feed.role,
+    feed.source_key,
+    feed.supply_id,
+    feed.node,
+    feed.sku,
+    cast(feed.expected_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as expected_qty,
+    feed.status,
+    feed.expected_at,
+    feed.snapshot_id,
+    feed.as_of
+from feed_inbound_supply as feed
+left join ref_units as own_unit
+    on feed.sku = own_unit.sku and feed.uom = own_unit.uom
+left join ref_units as general_unit
+    on general_unit.sku = '*' and feed.uom = general_unit.uom
