@@ -6,7 +6,7 @@ installed := .venv/installed
 LOCK_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format lock clean
+.PHONY: help run up test lint format docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ lint: $(installed) ## Check style, types and imports
 format: $(installed) ## Rewrite the code in the house style
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
+
+docs: $(installed) ## Write anew what the documents take from the code: the table of rules, the schemas
+	$(bin)/fulfillment rules table --into README.md
+	$(bin)/fulfillment config schemas --into data/seeds/schemas
 
 lock: $(installed) ## Write requirements.lock anew from pyproject.toml
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \

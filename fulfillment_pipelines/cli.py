@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "up": "live:app",
     "systems": "systems:app",
     "rules": "rules:app",
+    "config": "config:app",
     "exceptions": "ledger:exceptions",
     "corrections": "ledger:corrections",
     "query": "query:app",

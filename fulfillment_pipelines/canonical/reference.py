@@ -48,7 +48,9 @@ class NodeReference(BaseModel):
     calendar: str = "default"
 
 
-class _NodesFile(BaseModel):
+class NodesSeed(BaseModel):
+    """The content of `nodes.yaml`."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     nodes: dict[str, NodeReference]
@@ -104,7 +106,7 @@ def read_nodes(path: Path) -> Mapping[str, NodeReference]:
     Raises:
         ConfigurationError: The file is missing or does not fit; the message names the line.
     """
-    return read_yaml(path, TypeAdapter(_NodesFile), what="nodes file").nodes
+    return read_yaml(path, TypeAdapter(NodesSeed), what="nodes file").nodes
 
 
 def read_unit_conversions(path: Path) -> tuple[UnitConversion, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.markup import escape
 from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.loop.platform import read_reference
+from fulfillment_pipelines.reconcile.rule_table import markdown_table, with_table
 from fulfillment_pipelines.reconcile.rule_tests import RuleTester, RuleTestResult
 from fulfillment_pipelines.reconcile.rules import Rule, read_rules
 from fulfillment_pipelines.reconcile.tolerances import read_tolerances
@@ -21,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, help="The rules: what is compared, and w
 
 Code = Annotated[str, typer.Argument(help="Exception code, for example FIN-01.")]
 AnyCode = Annotated[str | None, typer.Argument(help="Exception code; all unless given.")]
+IntoDocument = Annotated[Path | None, typer.Option("--into", help="Document whose marked place is filled with it.")]
 
 
 @app.command("list")
@@ -56,6 +59,19 @@ def show_rule(code: Code, as_json: AsJson = False) -> None:
     shown = console()
     shown.print(f"[bold]{rule.code}[/]  {rule.title}  (version {rule.model.version})")
     shown.print(rule.model.body, markup=False, highlight=False)
+
+
+@app.command("table")
+def show_table(into: IntoDocument = None) -> None:
+    """Print the rules as a Markdown table, or write it between its two marks in a document.
+
+    Example: fulfillment rules table --into README.md
+    """
+    rules = _rules(read_settings())
+    if into is None:
+        console().print(markdown_table(rules), markup=False, highlight=False, soft_wrap=True)
+        return
+    into.write_text(with_table(into.read_text(encoding="utf-8"), rules), encoding="utf-8")
 
 
 @app.command("test")
