@@ -11,6 +11,7 @@ import typer
 
 from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
 from fulfillment_pipelines.commands.served_twin import begin_world, serving, start_detached, stop_detached, twin_home
+from fulfillment_pipelines.commands.twin_volume import volume
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.loop.passes import run_pass
@@ -21,6 +22,8 @@ from fulfillment_pipelines.twin.distributor import TwinState
 from fulfillment_pipelines.twin.score import CodeScore, ObservedCase, Score, score
 
 app = typer.Typer(no_args_is_help=True, help="The simulated distributor, with labelled faults.")
+
+app.command("volume")(volume)
 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same world and the same faults.")]
 

@@ -15,6 +15,7 @@ TOP_LEVEL = {
     "LICENSE",
     "Makefile",
     "README.md",
+    "bench",
     "dagster.yaml",
     "data",
     "docs",

@@ -1,0 +1,1 @@
+"""Measurements: each module measures one thing and writes its table under results/. Never run by the tests."""
