@@ -60,6 +60,7 @@ def write(home: Path, line_count: int, seed: int) -> Mapping[str, object]:
 def load(home: Path) -> Mapping[str, object]:
     """Pull every feed and admit it to the lake."""
     with _platform(home) as built:
+        built.prepare()
         stages.pull(built)
         admissions = stages.admit(built)
     return {
@@ -113,7 +114,7 @@ def _run(step: str, arguments: argparse.Namespace, home: Path) -> Cost:
     done = subprocess.run(  # noqa: S603 - this very module
         command,
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "FULFILLMENT_RUNTIME_DIR": str(home / "runtime")},
     )

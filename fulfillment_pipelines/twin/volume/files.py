@@ -99,7 +99,7 @@ class _FeedFiles:
     def add(self, answers: Answers) -> None:
         for (system, entity), rows in answers.items():
             if (system, entity) in self._declared:
-                fields = self._declared[system, entity]["fields"]
+                fields = _fields(self._declared[system, entity])
                 self._write(self._home / system / f"{entity}.parquet", _with_fields(system, entity, rows, fields))
 
     def add_labels(self, rows: pa.Table) -> None:
@@ -127,6 +127,11 @@ class _FeedFiles:
         self._writers[path].write_table(rows)
 
 
+def _fields(entity: Mapping[str, Any]) -> list[str]:
+    """Return what a declared entity reads: fields, or elements where it reads documents."""
+    return list(entity["fields"] if "fields" in entity else entity["elements"])
+
+
 def _with_fields(system: str, entity: str, rows: pa.Table, fields: Iterable[str]) -> pa.Table:
     missing = [name for name in fields if name not in rows.column_names]
     if missing:
@@ -146,7 +151,7 @@ def _standing(system: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
             "path": f"{system['system']}/{name}.parquet",
             "format": "parquet",
             "as_of": {"fixed": iso(shape.read_at)},
-            "fields": entity["fields"],
+            "fields": _fields(entity),
             "key": entity["key"],
         }
         for name, entity in system["entities"].items()

@@ -17,7 +17,8 @@ NODE_NAMES: Final = tuple(node.value for node in NODES)
 CHANNEL_NAMES: Final = ("PORTAL", "EDI", "INSIDE_SALES")
 _DIGITS: Final = 9
 _CENT: Final = Decimal("0.01")
-_PREFIXES: Final = {PORTAL: "WEB", EDI: "PO"}
+PARTNER: Final = "PARTNER"
+_PREFIXES: Final = {PORTAL: "WEB", EDI: PARTNER}
 
 
 def numbered(prefix: str, number: Whole, digits: int = _DIGITS) -> pa.Array:
@@ -35,6 +36,11 @@ def joined(*parts: pa.Array | Whole | str, separator: str = "/") -> pa.Array:
 def order_names(orders: Orders, at: Whole) -> pa.Array:
     """Return the ERP's order numbers of the orders at some positions."""
     return numbered("SO", orders.no[at])
+
+
+def purchase_orders(orders: Orders, at: Whole) -> pa.Array:
+    """Return the customers' own numbers of the orders at some positions."""
+    return pc.utf8_lpad(pa.array(orders.no[at]).cast(pa.string()), _DIGITS, "0")
 
 
 def named(orders: Orders, at: Whole) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from fulfillment_pipelines.twin.volume.answers import channels, erp, finance, sites, transport
+from fulfillment_pipelines.twin.volume.answers import channels, edi, erp, finance, sites, transport
 from fulfillment_pipelines.twin.volume.facts import Facts
 from fulfillment_pipelines.twin.volume.feed import Answers
 from fulfillment_pipelines.twin.volume.positions import Positions
@@ -23,6 +23,10 @@ def piece_answers(facts: Facts) -> Answers:
         ("portal", "orders"): channels.orders(facts),
         ("portal", "order_items"): channels.order_items(facts),
         ("portal", "order_statuses"): channels.order_statuses(facts),
+        ("edi", "orders"): edi.orders(facts),
+        ("edi", "order_lines"): edi.order_lines(facts),
+        ("edi", "shipment_lines"): edi.shipment_lines(facts),
+        ("edi", "documents"): edi.documents(facts),
         ("finance", "invoice_lines"): finance.invoice_lines(facts),
         ("finance", "holds"): finance.holds(facts),
         ("tms", "transports"): transport.transports(facts),

@@ -21,7 +21,7 @@ def orders(facts: Facts) -> pa.Table:
         {
             "id": names.named(placed, at),
             "customer": names.customer_names(placed.customer[at]),
-            "po": names.numbered("CPO", placed.no[at]),
+            "po": names.purchase_orders(placed, at),
             "ship_to": ship_to_names(placed.customer[at]),
             "terms": names.said("NET30", at.size),
             "priority": names.chosen(("STANDARD", "PRIORITY"), (placed.no[at] % 20 == 0).astype(np.int64)),

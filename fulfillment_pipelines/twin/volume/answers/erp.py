@@ -33,7 +33,7 @@ def orders(facts: Facts) -> pa.Table:
             "channel": names.chosen(names.CHANNEL_NAMES, held.channel[at]),
             "channel_order_no": names.named(held, at),
             "customer_no": names.customer_names(held.customer[at]),
-            "customer_po": names.numbered("CPO", held.no[at]),
+            "customer_po": names.purchase_orders(held, at),
             "ship_to_no": ship_to_names(held.customer[at]),
             "payment_terms": names.said(_TERMS, at.size),
             "priority": names.chosen(("STANDARD", "PRIORITY"), (held.no[at] % 20 == 0).astype(np.int64)),
