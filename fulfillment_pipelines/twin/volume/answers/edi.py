@@ -53,10 +53,10 @@ def order_lines(facts: Facts) -> pa.Table:
             **_envelope("850", names.PARTNER, placed.ordered_at[order]),
             "po_number": names.purchase_orders(placed, order),
             "currency": names.said(CURRENCY, at.size),
-            "line_no": lines.line_no[at],
-            "qty": lines.qty[at],
+            "line_no": _text(lines.line_no[at]),
+            "qty": _text(lines.qty[at]),
             "uom": names.said(BASE_UNIT, at.size),
-            "price": names.amounts(lines.price_cents[at]),
+            "price": names.amounts(lines.price_cents[at]).cast(pa.string()),
             "vendor_item": names.sku_names(lines.item[at]),
             "buyer_item": names.said(None, at.size),
         }
@@ -76,9 +76,9 @@ def shipment_lines(facts: Facts) -> pa.Table:
             "purpose": names.said("00", at.size),
             "shipment_no": names.shipment_names(legs.shipment_no[at]),
             "order_no": names.order_names(placed, order),
-            "line_no": lines.line_no[line],
+            "line_no": _text(lines.line_no[line]),
             "vendor_item": names.sku_names(lines.item[line]),
-            "qty": facts.confirmed_qty[at],
+            "qty": _text(facts.confirmed_qty[at]),
             "uom": names.said(BASE_UNIT, at.size),
             "ship_from": names.node_names(placed.node[order]),
             **_moment("shipped", legs.shipped_at[at]),
@@ -121,7 +121,7 @@ def _document(facts: Facts, at: Whole, kind: str, sender: str, sent_at: Whole) -
     return {
         **_envelope(kind, sender, sent_at),
         "receiver_id": names.said(_OURSELVES if sender == names.PARTNER else names.PARTNER, at.size),
-        "group_no": pa.array(facts.piece.orders.no[at]).cast(pa.string()),
+        "group_no": _text(facts.piece.orders.no[at]),
         "set_no": names.said("0001", at.size),
         "order_no": none,
         "shipment_no": none,
@@ -135,6 +135,11 @@ def _envelope(kind: str, sender: str, sent_at: Whole) -> dict[str, pa.Array]:
         "sender_id": names.said(sender, sent_at.size),
         **_moment("sent", sent_at),
     }
+
+
+def _text(number: Whole) -> pa.Array:
+    """Return numbers as the elements of a document, which are all text."""
+    return pa.array(number).cast(pa.string())
 
 
 def _moment(name: str, at: Whole) -> dict[str, pa.Array]:
