@@ -51,8 +51,15 @@ def write_distributor(
     Raises:
         ConfigurationError: A declared field is one that the standing distributor does not say.
     """
-    home.mkdir(parents=True, exist_ok=True)
     systems = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in declared]
+    home.mkdir(parents=True, exist_ok=True)
+    _write_feeds(shape, systems, home, progress)
+    return _write_declarations(shape, systems, home, seeds)
+
+
+def _write_feeds(
+    shape: Shape, systems: Sequence[Mapping[str, Any]], home: Path, progress: Callable[[int], None]
+) -> None:
     fields = {(system["system"], name): entity for system in systems for name, entity in system["entities"].items()}
     with ExitStack() as stack:
         files = _FeedFiles(home, fields, stack)
@@ -69,21 +76,22 @@ def write_distributor(
         files.add(standing_answers(shape, positions))
         files.add_labels(positions.label_rows())
         files.require_all()
+
+
+def _write_declarations(shape: Shape, systems: Sequence[Mapping[str, Any]], home: Path, seeds: Path) -> Path:
     for system in systems:
         _write_yaml(home / f"{system['system']}.yaml", _standing(system, shape))
     (home / "volume.env").write_text(f"{DIRECTORY_REFERENCE}={home.resolve()}\n", encoding="utf-8")
     distributor = home / "distributor.yaml"
-    _write_yaml(
-        distributor,
-        {
-            "distributor": "volume",
-            "title": f"Standing distributor of {shape.line_count:,} order lines",
-            "clock": "reported",
-            "systems": [f"{system['system']}.yaml" for system in systems],
-            "references": [str((home / "volume.env").resolve())],
-            "seeds": str(seeds.resolve()),
-        },
-    )
+    content = {
+        "distributor": "volume",
+        "title": f"Standing distributor of {shape.line_count:,} order lines",
+        "clock": "reported",
+        "systems": [f"{system['system']}.yaml" for system in systems],
+        "references": [str((home / "volume.env").resolve())],
+        "seeds": str(seeds.resolve()),
+    }
+    _write_yaml(distributor, content)
     return distributor
 
 
