@@ -60,6 +60,10 @@ class Finding:
         judgement_reason: Why a person must decide; empty when the rule book allows automation.
         rule_version: Hash of the rule's file.
         evidence: JSON text: which systems, which rows, which snapshots.
+        steps_done: Messages of earlier steps whose effect the snapshot shows, separated by commas; empty for none.
+        parent_code: Code of the break that causes this one; empty for none.
+        parent_business_key: Business key of that break.
+        parent_node: Node of that break.
     """
 
     code: str
@@ -86,3 +90,7 @@ class Finding:
     judgement_reason: str
     rule_version: str
     evidence: str
+    steps_done: str = ""
+    parent_code: str = ""
+    parent_business_key: str = ""
+    parent_node: str = ""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from fulfillment_pipelines.domain.edi import DocumentLayout
+
 
 class Role(StrEnum):
     """What a system is to the distributor; authority per attribute follows from it (domain book §2.4)."""
@@ -20,12 +22,13 @@ class Role(StrEnum):
 
 
 class PageFormat(StrEnum):
-    """How the bytes of a page are to be read."""
+    """How the bytes of a page are to be read; a page of X12 is a ZIP archive of the files as they were."""
 
     JSON = "json"
     CSV = "csv"
     FIXED_WIDTH = "fixed_width"
     PARQUET = "parquet"
+    X12 = "x12"
 
 
 class FeedState(StrEnum):
@@ -69,6 +72,7 @@ class PageLayout:
         trailer_prefix: How the line that ends a file begins; empty where there is none.
         has_header: Whether a CSV file begins with the names of its fields; else they are `fields` in order.
         optional: Fields that may be absent from every record.
+        documents: Where the fields stand in X12 documents; None for every other format.
     """
 
     format: PageFormat
@@ -80,6 +84,7 @@ class PageLayout:
     trailer_prefix: str = ""
     has_header: bool = True
     optional: frozenset[str] = frozenset()
+    documents: DocumentLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Renaming and typing belong to `sql/10_snapshots` and `canonical`.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fulfillment_pipelines.domain.snapshot import PageFormat, PageLayout
-from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.errors import BadDataError, ConfigurationError
+from fulfillment_pipelines.snapshots.edi_records import records_of
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
+from fulfillment_pipelines.systems.transports.edi_interchange import BrokenInterchange, read_interchanges
 from fulfillment_pipelines.warehouse import Connection
 
 ROW_NUMBER: Final = "landed_row_no"
@@ -156,12 +159,43 @@ def _read_fixed_width(_: Connection, path: Path, layout: PageLayout, feed: str) 
     return DecodedSnapshot(pa.table(columns), unreadable)
 
 
+def _read_x12(_: Connection, path: Path, layout: PageLayout, feed: str) -> DecodedSnapshot:
+    """A file that is not text and an interchange that is not sound are one unreadable line each; the rest goes on."""
+    if layout.documents is None:
+        raise ConfigurationError(f"{feed}: X12 documents need a declaration of where their fields stand.")
+    records: list[dict[str, str | None]] = []
+    unreadable: list[UnreadableLine] = []
+    for name, content in _archived(path, feed):
+        try:
+            text = content.decode(layout.encoding)
+        except UnicodeDecodeError as error:
+            unreadable.append(UnreadableLine(name, 0, f"byte {error.start} is not {layout.encoding} text", ""))
+            continue
+        for found in read_interchanges(text):
+            if isinstance(found, BrokenInterchange):
+                unreadable.append(UnreadableLine(name, found.position, found.problem, found.text))
+            else:
+                records += [row for document in found.documents for row in records_of(document, layout.documents)]
+    columns = {field: pa.array([row[field] for row in records], pa.string()) for field in layout.fields}
+    return DecodedSnapshot(pa.table(columns), tuple(unreadable))
+
+
+def _archived(path: Path, feed: str) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                yield name, archive.read(name)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _unreadable_page(feed, path, "an archive of X12 files", str(error)) from error
+
+
 _Reader = Callable[[Connection, Path, PageLayout, str], DecodedSnapshot]
 _READERS: Final[dict[PageFormat, _Reader]] = {
     PageFormat.JSON: _read_json,
     PageFormat.PARQUET: _read_parquet,
     PageFormat.CSV: _read_csv,
     PageFormat.FIXED_WIDTH: _read_fixed_width,
+    PageFormat.X12: _read_x12,
 }
 
 

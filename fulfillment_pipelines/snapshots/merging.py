@@ -7,6 +7,7 @@ caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -50,6 +51,16 @@ _INSERT: Final = """
         on good_rows.source_key = merge_plan.source_key and merge_plan.outcome in ('inserted', 'updated')
     order by good_rows.source_key
 """
+
+_KEY_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "order_id": ("order_id",),
+    "node": ("node",),
+    "sku": ("sku", "own_id"),
+    "shipment_id": ("shipment_id",),
+    "customer_id": ("customer_id", "party_id"),
+    "foreign_id": ("foreign_id",),
+}
+"""The columns of `ops_changed_keys`, and by which column a contract tells each; the first that it has."""
 
 _COUNTS: Final = "select outcome, count(*) from merge_plan group by outcome"
 
@@ -142,17 +153,17 @@ def _changed_keys_insert(target: MergeTarget) -> str:
     changed = exp.condition(
         "source_key in (select source_key from merge_plan where outcome in ('inserted', 'updated', 'deleted'))"
     )
-    old, new = (
-        exp.select("source_key", *_keys(target)).from_(table).where(changed) for table in ("known_rows", "good_rows")
-    )
+    old = exp.select("source_key", *_KEY_COLUMNS).from_("known_rows").where(changed)
+    new = exp.select("source_key", *_keys(target)).from_("good_rows").where(changed)
     parameters = (exp.Parameter(this=exp.var(name)).as_(name) for name in ("snapshot_id", "system", "contract"))
     rows = exp.select(*parameters, "keys.*").from_(exp.union(old, new, distinct=True).subquery("keys"))
     return exp.insert(rows, "noted_keys").sql(dialect="duckdb")
 
 
 def _keys(target: MergeTarget) -> list[exp.Expr]:
-    """The columns that tell which order, node and item a row is about; null where the contract has none."""
-    return [
-        (exp.column(name) if name in target.key_columns else exp.cast(exp.null(), "varchar")).as_(name)
-        for name in ("order_id", "node", "sku")
-    ]
+    """The columns that tell what a row is about; null where the contract has none."""
+    keys: list[exp.Expr] = []
+    for name, columns in _KEY_COLUMNS.items():
+        told = next((column for column in columns if column in target.key_columns), None)
+        keys.append((exp.column(told) if told else exp.cast(exp.null(), "varchar")).as_(name))
+    return keys

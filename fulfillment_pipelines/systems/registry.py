@@ -208,12 +208,13 @@ class Registry:
         """
         self._system(system).check()
 
-    def system_for(self, role: Role, node: str = "") -> str:
+    def system_for(self, role: Role, node: str = "", message: str = "") -> str:
         """Return the name of the one system that has a role at a node.
 
         Args:
             role: What the system is to the distributor.
             node: The site; a system that declares no node speaks for every site.
+            message: What is to be sent: of several systems, the one that takes the message is meant.
 
         Raises:
             ConfigurationError: No system has that role there, or several have.
@@ -223,13 +224,16 @@ class Registry:
             for name, declaration in self._declarations.items()
             if declaration.role is role and (not declaration.node or declaration.node == node)
         ]
+        if len(candidates) > 1 and message:
+            candidates = [name for name in candidates if message in self._declarations[name].messages]
         if len(candidates) != 1:
             place = f" at the node '{node}'" if node else ""
+            taking = f" that takes '{message}'" if message else ""
             raise ConfigurationError(
-                f"The role '{role}'{place} is not held by exactly one system.",
-                expected="one system, found by its `role` and `node`",
+                f"The role '{role}'{place} is not held by exactly one system{taking}.",
+                expected="one system, found by its `role`, `node` and `messages`",
                 found=", ".join(candidates) or "none",
-                remedy="correct `role:` and `node:` in the systems' YAML",
+                remedy="correct `role:`, `node:` and `messages:` in the systems' YAML",
             )
         return candidates[0]
 

@@ -7,7 +7,12 @@ select
     channel_order_no as channel_order_id,
     customer_no as customer_id,
     customer_po,
+    ship_to_no as ship_to_id,
+    payment_terms,
+    priority,
+    revision_no,
     status,
     currency,
-    ordered_at
+    ordered_at,
+    requested_at
 from landed

@@ -5,14 +5,10 @@ select
     order_id,
     line as line_no,
     sku,
+    buyer_item as foreign_sku,
     uom,
     qty as ordered_qty,
     qty_cancelled as cancelled_qty,
-    null as allocated_qty,
     price as unit_price,
-    null as freight_amount,
-    currency,
-    null as node,
-    null as release_due_at,
-    null as promised_at
+    currency
 from landed

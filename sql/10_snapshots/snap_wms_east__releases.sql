@@ -10,6 +10,9 @@ select
     unit as uom,
     qty as released_qty,
     picked_qty,
+    pick_status,
     sent_at as released_at,
-    acked_at
+    acked_at,
+    picked_at,
+    packed_at
 from landed

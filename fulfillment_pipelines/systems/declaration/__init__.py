@@ -4,6 +4,7 @@ Shapes belong here, one module per transport. Connections belong in `systems/tra
 `sql/` and `canonical/`.
 """
 
+from fulfillment_pipelines.systems.declaration.edi import EdiEntity, EdiRows
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FileMessage, FilesDeclaration, Trailer
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity, HttpMessage
 from fulfillment_pipelines.systems.declaration.load import (
@@ -17,6 +18,8 @@ from fulfillment_pipelines.systems.declaration.parts import LiteralValue, Refere
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity, SqlMessage
 
 __all__ = [
+    "EdiEntity",
+    "EdiRows",
     "EntityDeclaration",
     "FileEntity",
     "FileMessage",

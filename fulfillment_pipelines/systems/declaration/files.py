@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from fulfillment_pipelines.domain.snapshot import PageFormat
+from fulfillment_pipelines.systems.declaration.edi import EdiEntity
 from fulfillment_pipelines.systems.declaration.parts import (
     Declared,
     EntityBase,
@@ -114,5 +115,5 @@ class FilesDeclaration(SystemBase):
     """A system that drops files and picks up files."""
 
     transport: FilesTransport
-    entities: Mapping[Name, FileEntity] = Field(default_factory=dict)
+    entities: Mapping[Name, Annotated[FileEntity | EdiEntity, Discriminator("format")]] = Field(default_factory=dict)
     messages: Mapping[str, FileMessage] = Field(default_factory=dict)

@@ -8,13 +8,14 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Discriminator, Tag, TypeAdapter
 
+from fulfillment_pipelines.systems.declaration.edi import EdiEntity
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FilesDeclaration
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity
 from fulfillment_pipelines.systems.declaration.memory import MemoryDeclaration, MemoryEntity
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity
 from fulfillment_pipelines.systems.yaml_file import read_yaml
 
-EntityDeclaration: TypeAlias = HttpEntity | SqlEntity | FileEntity | MemoryEntity
+EntityDeclaration: TypeAlias = HttpEntity | SqlEntity | FileEntity | EdiEntity | MemoryEntity
 """An entity of any transport; `match` on the class, or on `format`, to know how its pages are read."""
 
 SystemDeclaration: TypeAlias = HttpDeclaration | SqlDeclaration | FilesDeclaration | MemoryDeclaration

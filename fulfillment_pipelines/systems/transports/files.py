@@ -1,7 +1,7 @@
 """Systems that drop files: the newest whole file of an entity is its snapshot.
 
 Half-written files are passed over and told of. What is in a file is looked at by `file_contents.py`;
-messages to such a system are in `file_sink.py`.
+messages to such a system are in `file_sink.py`, documents of trading partners in `edi.py`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from pathlib import PurePosixPath
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
 from fulfillment_pipelines.errors import BadDataError, SystemDownError
+from fulfillment_pipelines.systems.declaration.edi import EdiEntity
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FilesDeclaration
 from fulfillment_pipelines.systems.declaration.parts import FileNameAsOf, FixedAsOf
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.edi import EdiSource
 from fulfillment_pipelines.systems.transports.file_contents import FileContents, examine
 from fulfillment_pipelines.systems.transports.file_sink import FileSink
 from fulfillment_pipelines.systems.transports.folder import Folder
@@ -52,6 +54,8 @@ class FileSystem:
         declared = self._declaration.entities.get(entity)
         if declared is None:
             raise undeclared_entity(self.name, entity, self._declaration.entities)
+        if isinstance(declared, EdiEntity):
+            return EdiSource(self.name, entity, declared, self._folder, self._clock)
         return FileSource(self.name, entity, declared, self._folder, self._clock)
 
     def sink(self) -> CorrectionSink:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sqlite3
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from sqlalchemy.pool import NullPool
 
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, PageFormat
+from fulfillment_pipelines.snapshots.edi_records import records_of
 from fulfillment_pipelines.systems.declaration import SystemDeclaration, load_declaration
 from fulfillment_pipelines.systems.memory import MemorySystem
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.registry import Registry
+from fulfillment_pipelines.systems.transports.edi_interchange import read_interchanges
 from fulfillment_pipelines.systems.transports.http import HttpSystem
 from fulfillment_pipelines.systems.transports.sql import SqlSystem
 
@@ -306,11 +309,13 @@ class PostgresRig(SqlRig):
 
 
 class FilesRig(Rig):
+    site = "files"
+
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder = folder / "exchange"
         for name in ("outbound", "inbound", "processed", "rejected"):
             (self.folder / name).mkdir(parents=True)
-        super().__init__("files", clock, SITE_FOLDER=str(self.folder))
+        super().__init__(self.site, clock, SITE_FOLDER=str(self.folder))
         self.system = Registry([self.declaration], self.references, clock)._system("site")
         self._rows: list[dict[str, str]] = []
         self._drops = 0
@@ -356,6 +361,35 @@ class FilesRig(Rig):
         (self.folder / "rejected" / "key-1.json").write_text("{}", encoding="utf-8")
 
 
+class EdiRig(FilesRig):
+    """A folder of X12 documents: all of them together are what the site holds."""
+
+    site = "edi"
+
+    def _drop(self, lines: Sequence[str]) -> None:
+        for path in (self.folder / "outbound").iterdir():
+            path.unlink()
+        self._drops += 1
+        rows = [line.split(",") for line in lines[1:-1]]
+        body = [f"PO1*{line_id}*{qty}*EA***VP*{sku}*ZZ*{changed}" for line_id, sku, qty, changed in rows]
+        control = f"00*{' ':10}*00*{' ':10}*ZZ*SITE*ZZ*US*260302*0800*U*00401*{self._drops}*0*P*>"
+        segments = [f"ISA*{control}", "GS*PO*SITE*US*20260302*080000*1*X*004010", "ST*850*1", *body]
+        segments += [f"SE*{len(body) + 2}*1", "GE*1*1", f"IEA*1*{self._drops}"]
+        name = f"20260302T08{self._drops:02d}00Z.edi"
+        (self.folder / "outbound" / name).write_text("".join(f"{segment}~" for segment in segments), encoding="utf-8")
+
+    def rows(self, pages: Sequence[Page]) -> list[dict[str, str]]:
+        layout = self.declaration.entities["lines"].layout
+        texts = [text for page in pages for text in _archived(page)]
+        documents = [document for text in texts for found in read_interchanges(text) for document in found.documents]
+        return [dict(row) for document in documents for row in records_of(document, layout)]
+
+
+def _archived(page: Page) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(page.content)) as archive:
+        return [archive.read(name).decode() for name in archive.namelist()]
+
+
 @pytest.fixture(scope="session")
 def postgres_admin(postgres_url: str) -> Iterator[Engine]:
     """A server's administrator, with a database of its own for the rig."""
@@ -383,6 +417,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterato
             admin = request.getfixturevalue("postgres_admin")
             url = admin.url.set(database="site_under_test").render_as_string(hide_password=False)
             made = PostgresRig(clock, url, admin)
+        case "edi":
+            made = EdiRig(tmp_path, clock)
         case _:
             made = FilesRig(tmp_path, clock)
     yield made

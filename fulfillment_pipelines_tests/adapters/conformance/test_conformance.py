@@ -19,12 +19,15 @@ from fulfillment_pipelines.errors import (
     UnknownOutcomeError,
 )
 
-EVERY = ["memory", "http", "sqlite", "postgresql", "files"]
+EVERY = ["memory", "http", "sqlite", "postgresql", "files", "edi"]
+# Documents neither count themselves as a whole nor name their fields; a spoilt one is no news of the others.
+TABULAR = ["memory", "http", "sqlite", "postgresql", "files"]
 PAGED = ["memory", "http", "sqlite"]
 BY_CURSOR = ["memory", "http", "sqlite", "postgresql"]
 COMPARING = ["memory", "http", "sqlite", "postgresql"]
 
 every = pytest.mark.parametrize("rig", EVERY, indirect=True)
+tabular = pytest.mark.parametrize("rig", TABULAR, indirect=True)
 paged = pytest.mark.parametrize("rig", PAGED, indirect=True)
 by_cursor = pytest.mark.parametrize("rig", BY_CURSOR, indirect=True)
 comparing = pytest.mark.parametrize("rig", COMPARING, indirect=True)
@@ -44,7 +47,7 @@ def pull(rig: Any, scope: Scope | None = None) -> Snapshot:
     return snapshot
 
 
-@every
+@tabular
 def test_empty_pull_is_a_complete_snapshot_without_rows(rig: Any) -> None:
     rig.hold([])
     snapshot = pull(rig)
@@ -68,7 +71,7 @@ def test_duplicate_rows_are_kept_as_received(rig: Any) -> None:
     assert rig.rows(pull(rig).pages) == rows
 
 
-@every
+@tabular
 def test_snapshot_carries_its_names_its_moment_and_the_declared_total(rig: Any) -> None:
     rig.hold(lines(3))
     snapshot = pull(rig)
@@ -105,7 +108,7 @@ def test_cursor_does_not_move_back_when_nothing_has_changed(rig: Any) -> None:
     assert snapshot.cursor >= "2026-03-02T07:00:00Z"
 
 
-@pytest.mark.parametrize("rig", ["files"], indirect=True)
+@pytest.mark.parametrize("rig", ["files", "edi"], indirect=True)
 def test_scope_that_cannot_be_honoured_is_answered_with_everything_and_says_so(rig: Any) -> None:
     rig.hold(lines(3))
     snapshot = pull(rig, Scope(since="2026-03-02T02:00:00Z"))
@@ -148,7 +151,7 @@ def test_system_that_is_up_passes_its_check(rig: Any) -> None:
     rig.system.check()
 
 
-@every
+@tabular
 def test_unreadable_first_answer_is_bad_data(rig: Any) -> None:
     rig.hold(lines(1))
     rig.spoil()
@@ -156,7 +159,7 @@ def test_unreadable_first_answer_is_bad_data(rig: Any) -> None:
         pull(rig)
 
 
-@every
+@tabular
 def test_declared_field_that_is_gone_is_reported_by_name(rig: Any) -> None:
     if hasattr(rig, "drop_field"):
         rig.drop_field()

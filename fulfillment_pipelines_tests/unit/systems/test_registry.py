@@ -47,8 +47,10 @@ def test_feeds_are_listed_as_declared() -> None:
     assert [feed.name for feed in feeds] == [
         "portal/orders",
         "portal/order_items",
+        "portal/order_statuses",
         "finance/invoice_lines",
         "finance/holds",
+        "finance/credit_accounts",
     ]
     assert feeds[0].declared.contract == "orders"
 
@@ -94,6 +96,15 @@ def test_role_that_two_systems_have_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError) as raised:
         loaded.system_for(Role.WMS)
     assert raised.value.found == "a, b"
+
+
+def test_of_two_systems_of_one_role_the_one_that_takes_the_message_is_meant() -> None:
+    with registry("portal", "edi") as loaded:
+        assert loaded.system_for(Role.CHANNEL, message="edi.resend") == "edi"
+        with pytest.raises(
+            ConfigurationError, match=r"'channel' is not held by exactly one system that takes 'pallet'"
+        ):
+            loaded.system_for(Role.CHANNEL, message="pallet")
 
 
 @pytest.mark.parametrize(
