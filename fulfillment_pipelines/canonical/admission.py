@@ -49,6 +49,7 @@ _QUARANTINE: Final = """
         failing.order_id,
         failing.node,
         failing.sku,
+        failing.uom,
         array_to_string(
             list_filter($check_ids, lambda check_id, position: (failing.failed_mask >> (position - 1)) & 1 = 1), ', '
         ) as failed_checks,
@@ -82,7 +83,7 @@ _RECORD_QUARANTINE: Final = """
     insert into quarantine_target by name
     select
         $snapshot_id as snapshot_id, $system as system, $entity as entity, cast($as_of as timestamptz) as as_of,
-        landed_row_no, source_key, order_id, node, sku, failed_checks, record
+        landed_row_no, source_key, order_id, node, sku, uom, failed_checks, record
     from quarantined_rows
 """
 

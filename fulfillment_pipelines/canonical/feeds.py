@@ -9,7 +9,7 @@ from fulfillment_pipelines.canonical.contracts import contract_named
 from fulfillment_pipelines.canonical.reference import FeedReference
 from fulfillment_pipelines.domain.snapshot import PageLayout
 from fulfillment_pipelines.sql_models import read_model
-from fulfillment_pipelines.systems.declaration import EntityDeclaration, FileEntity, HttpEntity, MemoryEntity
+from fulfillment_pipelines.systems.declaration import EdiEntity, EntityDeclaration, FileEntity, HttpEntity, MemoryEntity
 from fulfillment_pipelines.systems.registry import Feed, Registry
 
 
@@ -58,6 +58,10 @@ def layout_of(entity: EntityDeclaration) -> PageLayout:
                 trailer_prefix=entity.trailer.prefix if entity.trailer else "",
                 has_header=entity.header,
                 optional=optional,
+            )
+        case EdiEntity():
+            return PageLayout(
+                format=entity.format, fields=entity.fields, encoding=entity.encoding, documents=entity.layout
             )
         case _:
             return PageLayout(format=entity.format, fields=entity.fields, optional=optional)

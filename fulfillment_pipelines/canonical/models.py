@@ -6,6 +6,7 @@ canonical model. Everything runs in the caller's transaction.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -16,21 +17,33 @@ from fulfillment_pipelines.canonical.reference import FeedReference
 from fulfillment_pipelines.canonical.row_checks import empty_select
 from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, create_view, ensure_table, insert_rows, replace_rows
+from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, retarget
+from fulfillment_pipelines.warehouse import Connection, create_view, insert_rows, replace_rows
 
 _PREFIX: Final = "canon_"
-_CHANGED: Final = """
-    create or replace temp table changed_rows as
-    select distinct system, contract, source_key from ops_changed_keys
+_CHANGED: Final = "create or replace temp table changed_keys as from ops_changed_keys"
+_CHANGED_CONTRACTS: Final = "select distinct contract from changed_keys"
+# A partner's number that stands for another item changes the lines that use it, though their rows stand as they did.
+_NOTE_RENAMED_LINES: Final = """
+    insert into changed_keys by name
+    select
+        renamed.snapshot_id, lines.system, 'order_lines' as contract, lines.source_key, lines.order_id, lines.node,
+        lines.sku
+    from canon_order_lines as lines
+    inner join (
+        select foreign_id, max(snapshot_id) as snapshot_id
+        from changed_keys
+        where contract = 'cross_references'
+        group by foreign_id
+    ) as renamed on lines.foreign_sku = renamed.foreign_id
 """
 _DELETE_CHANGED: Final = """
     delete from target
     where exists (
-        select 1 from changed_rows
-        where changed_rows.contract = $contract
-            and changed_rows.system = target.system
-            and changed_rows.source_key = target.source_key
+        select 1 from changed_keys
+        where changed_keys.contract = $contract
+            and changed_keys.system = target.system
+            and changed_keys.source_key = target.source_key
     )
 """
 
@@ -47,7 +60,7 @@ class CanonicalModels:
     """
 
     def __init__(self, models: Sequence[SqlModel], feeds: Sequence[FeedReference]) -> None:
-        self._models = {_contract_of(model): model for model in models}
+        self._models = {_contract_of(model): model for model in in_reading_order(models)}
         self._feeds = feeds
         missing = sorted(set(CONTRACTS) - set(self._models))
         if missing:
@@ -59,21 +72,43 @@ class CanonicalModels:
 
     @property
     def models(self) -> tuple[SqlModel, ...]:
-        """The models, each named after the table it makes."""
+        """The models, each named after the table it makes and behind those that it reads."""
         return tuple(self._models.values())
 
-    def build(self, transaction: Connection, existing: frozenset[str], *, changed_only: bool) -> None:
+    @property
+    def spoken(self) -> frozenset[str]:
+        """Names of the tables of which any declared feed speaks; the others stay empty."""
+        return frozenset(_PREFIX + feed.contract for feed in self._feeds)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """With what each table is made: the words of its model and the feeds it is the union of."""
+        return {model.name: _version(model, self._own(contract)) for contract, model in self._models.items()}
+
+    def note_changes(self, transaction: Connection) -> frozenset[str]:
+        """Put what has changed since the last reconcile into `changed_keys`; return the contracts it is of."""
+        transaction.execute(_CHANGED)
+        changed = _changed_contracts(transaction)
+        if "cross_references" in changed:
+            transaction.execute(_NOTE_RENAMED_LINES)
+            changed = _changed_contracts(transaction)
+        return changed
+
+    def build(self, transaction: Connection, existing: frozenset[str], *, changed: frozenset[str] | None) -> None:
         """Bring every canonical table up to date with its feeds.
+
+        A table of which no feed speaks is made empty once, and left alone from then on.
 
         Args:
             transaction: The lake's cursor within the caller's transaction.
             existing: The lake's tables; a feed that was never admitted has none.
-            changed_only: Only for the keys of `ops_changed_keys`.
+            changed: Only the keys of `changed_keys`, which are of these contracts; None for everything.
         """
-        if changed_only:
-            transaction.execute(_CHANGED)
-        for name, model in self._models.items():
-            self._build_one(transaction, CONTRACTS[name], model, existing, changed_only=changed_only)
+        for contract, model in self._models.items():
+            if changed is None and model.name in existing and not self._own(contract):
+                continue
+            if changed is None or contract in changed:
+                self._build_one(transaction, CONTRACTS[contract], model, existing, changed_only=changed is not None)
 
     def _build_one(
         self,
@@ -84,29 +119,40 @@ class CanonicalModels:
         *,
         changed_only: bool,
     ) -> None:
-        view = _feed_union(contract, [feed for feed in self._feeds if _table(feed) in existing], changed_only)
+        feeds = [feed for feed in self._own(contract.name) if _table(feed) in existing]
+        view = _feed_union(contract, feeds, changed_only=changed_only)
         create_view(transaction, "feed_" + contract.name, view.sql(dialect="duckdb"))
         if not changed_only:
             replace_rows(transaction, model.name, model.body, existing=existing)
             return
-        ensure_table(transaction, model.name, model.body, existing=existing)
         transaction.execute(retarget(_DELETE_CHANGED, {"target": model.name}), {"contract": contract.name})
         insert_rows(transaction, model.name, model.body)
 
+    def _own(self, contract: str) -> list[FeedReference]:
+        return [feed for feed in self._feeds if feed.contract == contract]
 
-def _feed_union(contract: Contract, feeds: Sequence[FeedReference], changed_only: bool) -> exp.Query:
-    own = [feed for feed in feeds if feed.contract == contract.name]
-    if not own:
+
+def _changed_contracts(transaction: Connection) -> frozenset[str]:
+    return frozenset(contract for (contract,) in transaction.execute(_CHANGED_CONTRACTS).fetchall())
+
+
+def _version(model: SqlModel, feeds: Sequence[FeedReference]) -> str:
+    told = "".join(sorted(f"\n{feed.system}.{feed.entity}.{feed.role}.{feed.node}" for feed in feeds))
+    return hashlib.sha256((model.version + told).encode()).hexdigest()[:12]
+
+
+def _feed_union(contract: Contract, feeds: Sequence[FeedReference], *, changed_only: bool) -> exp.Query:
+    if not feeds:
         nothing = exp.maybe_parse(empty_select(contract), into=exp.Select, dialect="duckdb").subquery("nothing")
         return _labelled(exp.select("*").from_(nothing), system="", role="", node="")
     selects: list[exp.Query] = []
-    for feed in own:
+    for feed in feeds:
         rows = exp.select("*").from_(_table(feed))
         if changed_only:
             rows = rows.where(
                 exp.column("source_key").isin(
                     query=exp.select("source_key")
-                    .from_("changed_rows")
+                    .from_("changed_keys")
                     .where(exp.column("contract").eq(contract.name), exp.column("system").eq(feed.system))
                 )
             )

@@ -211,7 +211,7 @@ def good_select(contract: Contract) -> str:
 def failing_select(contract: Contract) -> str:
     """Return the select of the rows of `checked_rows` that fail, with what identifies them."""
     rows = select(ROW_NUMBER, "source_key", "failed_mask").from_("checked_rows").where("failed_mask <> 0")
-    for name in ("order_id", "node", "sku"):
+    for name in ("order_id", "node", "sku", "uom"):
         value = exp.column(name) if contract.has_column(name) else exp.cast(exp.null(), "varchar")
         rows = rows.select(value.as_(name))
     return rows.sql(dialect=_DIALECT)

@@ -8,7 +8,7 @@ more and no fewer, in any order; both name only the columns that matter. The tab
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.reconcile.example_lake import ExampleLake, Scalar
 from fulfillment_pipelines.reconcile.rules import Rule, read_rules
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
-from fulfillment_pipelines.sql_models import SqlModel, read_models
+from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, read_models
 from fulfillment_pipelines.systems.yaml_file import read_yaml
 from fulfillment_pipelines.warehouse import Connection, create_view, query_rows
 
@@ -88,7 +88,7 @@ class RuleTester:
         self._tolerances = tolerances
         self._lake = ExampleLake(sql, reference=reference, tolerances=tolerances, now=EXAMPLE_NOW)
         self._rules = {rule.code: rule for rule in read_rules(read_models(self._folder / "rules"))}
-        self._ledgers = {model.name: model for model in read_models(self._folder) if not model.parameters}
+        self._models = read_models(self._folder)
 
     def __enter__(self) -> Self:
         return self
@@ -145,10 +145,31 @@ class RuleTester:
 
     def _found(self, rule: Rule, case: RuleTestCase) -> tuple[Mapping[str, object], ...]:
         with self._lake.showing(case.given, example=f"{rule.model.name}.yaml, '{case.case}'") as cursor:
-            for name in sorted(rule.model.tables & self._ledgers.keys() - case.given.keys()):
-                create_view(cursor, name, self._ledgers[name].body)
+            derive_tables(cursor, rule.model, self._models, given=case.given)
             with _told_as_rule(rule.model):
                 return _rows(cursor, rule, self._tolerances)
+
+
+def derive_tables(cursor: Connection, reader: SqlModel, models: Sequence[SqlModel], *, given: Collection[str]) -> None:
+    """Show what a model reads as the models of its folder make it, down to the tables that an example gives.
+
+    Args:
+        cursor: A cursor that sees an example's rows.
+        reader: The model, or rule, that reads.
+        models: The models of the folder; one that takes parameters is never derived.
+        given: Tables that the example names; they stay as they are.
+
+    Raises:
+        ConfigurationError: The models read each other in a circle.
+    """
+    derivable = {model.name: model for model in models if not model.parameters and model.name not in given}
+    wanted: set[str] = set()
+    found = reader.tables & derivable.keys()
+    while found:
+        wanted |= found
+        found = frozenset[str]().union(*(derivable[name].tables for name in found)) & derivable.keys() - wanted
+    for model in in_reading_order([derivable[name] for name in sorted(wanted)]):
+        create_view(cursor, model.name, model.body)
 
 
 def _rows(cursor: Connection, rule: Rule, tolerances: Tolerances) -> tuple[Mapping[str, object], ...]:

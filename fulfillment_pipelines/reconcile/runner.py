@@ -6,22 +6,27 @@ The order of a run is `Reconciler._run`, read from top to bottom. What the table
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-
-import pyarrow as pa
 
 from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.reference import ReferenceData
 from fulfillment_pipelines.domain.finding import Verdict
 from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.reconcile import affected
+from fulfillment_pipelines.reconcile.affected import Affected
 from fulfillment_pipelines.reconcile.editions import editions_of, forget_outdated, is_current, keep_editions
+from fulfillment_pipelines.reconcile.matching import DocumentMatcher, MatchingPolicy
+from fulfillment_pipelines.reconcile.platform_records import NO_RECORDS, PlatformRecords
+from fulfillment_pipelines.reconcile.reach import Reach, scope_of
+from fulfillment_pipelines.reconcile.rule_headers import load_headers
 from fulfillment_pipelines.reconcile.rules import Rule, ScopeKind
+from fulfillment_pipelines.reconcile.timing import TimingPolicy, load_timing
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
-from fulfillment_pipelines.sql_models import SqlModel, read_model, read_models, retarget
+from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, read_models, retarget
 from fulfillment_pipelines.warehouse import (
     Connection,
     SqlError,
@@ -126,6 +131,8 @@ class Reconciler:
         reference: Nodes, units, business days and declared feeds.
         rules: The rules that apply to the declared systems.
         tolerances: Configured values.
+        timing: How learned lags decide what is a matter of timing; None leaves every rule its own default.
+        matching: How documents without an exact reference are matched; None leaves them unmatched.
     """
 
     def __init__(
@@ -137,32 +144,58 @@ class Reconciler:
         reference: ReferenceData,
         rules: Sequence[Rule],
         tolerances: Tolerances,
+        matching: MatchingPolicy | None = None,
+        timing: TimingPolicy | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._canonical = canonical
         self._reference = reference
         self.rules = tuple(rules)
         self._tolerances = tolerances
-        self._folder = sql / "30_reconcile"
+        self._timing = timing
+        derived = in_reading_order(read_models(sql / "30_reconcile"))
+        self._scoped = tuple(model for model in derived if scope_of(model))
+        self._whole = tuple(model for model in derived if not scope_of(model))
         self._marts = read_models(sql / "40_marts")
         self._checks = read_models(sql / "checks")
         self._existing: frozenset[str] = frozenset()
-        words = (*canonical.models, *read_models(self._folder), *self._marts, *(rule.model for rule in self.rules))
-        self._editions = editions_of(words, _NEW_DIFFERENCES, tolerances, reference)
+        words = (*derived, *self._marts, *(rule.model for rule in self.rules))
+        self._matcher = DocumentMatcher(sql / "30_reconcile" / "matching", matching)
+        self._editions = {
+            **editions_of(words, _NEW_DIFFERENCES, tolerances, reference),
+            **canonical.versions,
+            **self._matcher.versions,
+            "timing": repr(timing),
+        }
 
-    def reconcile(self, now: datetime, *, full: bool, progress: Progress = lambda _: None) -> Reconciliation:
+    @cached_property
+    def _reach(self) -> Reach:
+        """What a change reaches; only an incremental run asks, and all rules must be parsed to tell."""
+        return Reach(self._scoped, self.rules, self._canonical.spoken)
+
+    def reconcile(
+        self,
+        now: datetime,
+        *,
+        full: bool,
+        records: PlatformRecords = NO_RECORDS,
+        progress: Progress = lambda _: None,
+    ) -> Reconciliation:
         """Bring canonical tables, ledgers, findings, verdicts and marts up to date in one transaction.
 
         Args:
             now: The moment at which feeds are judged fresh or stale.
             full: Revisit every key; otherwise those that changed since the last run.
+            records: What the platform itself has done, for the rules that judge it.
             progress: Told each step.
 
         Raises:
             ConfigurationError: A model or rule does not run.
         """
         self._reference.load(self._warehouse, now)
-        self._load_rules()
+        records.load(self._warehouse)
+        load_timing(self._warehouse, self._timing)
+        load_headers(self._warehouse, self.rules, self._reference.feeds)
         return self._warehouse.write(lambda transaction: self._run(transaction, now, full=full, progress=progress))
 
     def _run(self, transaction: Connection, now: datetime, *, full: bool, progress: Progress) -> Reconciliation:
@@ -171,19 +204,31 @@ class Reconciler:
         self._existing = forget_outdated(transaction, self._existing, self._editions)
         full = full or not is_current(self._existing)
         progress("canonical tables")
-        if not full:
-            affected.begin(transaction)
-        self._canonical.build(transaction, self._existing, changed_only=not full)
-        if not full:
-            affected.note(transaction)
-        self._judge_feeds(transaction, now)
-        for scope in (ScopeKind.STOCK, ScopeKind.ORDER, ScopeKind.CUSTOMER, ScopeKind.FEED):
-            self._run_scope(transaction, scope, full=full or scope is ScopeKind.FEED, progress=progress)
-        self._keep_differences(transaction, full=full)
+        affected = self._canonise(transaction, full=full)
+        self._rebuild(transaction, self._model("rec_feeds"), now)
+        for model in self._scoped:
+            self._write_model(transaction, model, affected)
+        for scope in ScopeKind:
+            self._run_rules(transaction, scope, affected, progress)
+        self._keep_differences(transaction, affected)
         progress("verdicts")
-        self._conclude(transaction, now)
+        self._conclude(transaction, now, full=full)
         transaction.execute("delete from ops_changed_keys")
         return self._summarise(transaction, now, is_full=full)
+
+    def _canonise(self, transaction: Connection, *, full: bool) -> Affected | None:
+        """Bring the canonical tables up to date; return the keys an incremental run revisits, None for all."""
+        if full:
+            self._canonical.build(transaction, self._existing, changed=None)
+            self._matcher.run(transaction, self._existing, full=True)
+            return None
+        changed = self._canonical.note_changes(transaction)
+        affected = Affected(transaction, self._reach, changed)
+        affected.note_before()
+        self._canonical.build(transaction, self._existing, changed=changed)
+        self._matcher.run(transaction, self._existing, full=False)
+        affected.note()
+        return affected
 
     def _prepare(self, transaction: Connection) -> None:
         """Keep what the last run said of feeds and findings: how long a state lasts is counted from there."""
@@ -193,56 +238,58 @@ class Reconciler:
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
         transaction.execute(_NEW_DIFFERENCES)
 
-    def _judge_feeds(self, transaction: Connection, now: datetime) -> None:
-        self._rebuild(transaction, read_model(self._folder / "rec_feeds.sql"), now)
+    def _write_model(self, transaction: Connection, model: SqlModel, affected: Affected | None) -> None:
+        """Write a ledger: all of it, or its rows of the affected keys."""
+        scope = scope_of(model)
+        parameters = self._tolerances.values(model.parameters)
+        try:
+            if affected is None or scope is None:
+                replace_rows(transaction, model.name, model.body, parameters, existing=self._existing)
+                return
+            with affected.showing(scope):
+                affected.rewrite(model, scope, parameters)
+        except SqlError as error:
+            raise _does_not_run(model, error) from error
 
-    def _run_scope(self, transaction: Connection, scope: ScopeKind, *, full: bool, progress: Progress) -> None:
-        """Write the ledger of the scope, then let its rules speak, over everything or over the affected keys."""
-        rules = [rule for rule in self.rules if rule.scope is scope]
-        ledgers = [read_model(self._folder / f"{name}.sql") for name, of in affected.LEDGERS.items() if of is scope]
-        read = frozenset[str]().union(*(model.tables for model in (*ledgers, *(rule.model for rule in rules))))
-        hidden = () if full else affected.narrow(transaction, scope, read - affected.LEDGERS.keys())
-        for ledger in ledgers:
-            self._write_ledger(transaction, ledger, scope, full=full)
-            if not full:
-                hidden += affected.narrow(transaction, scope, read & {ledger.name})
-        for rule in rules:
-            progress(rule.code)
-            self._run_rule(transaction, rule)
-        affected.widen(transaction, hidden)
+    def _run_rules(
+        self, transaction: Connection, scope: ScopeKind, affected: Affected | None, progress: Progress
+    ) -> None:
+        """Let the rules of a scope speak, over everything or over the affected keys."""
+        with affected.showing(scope) if affected else nullcontext():
+            for rule in self.rules:
+                if rule.scope is scope:
+                    progress(rule.code)
+                    self._run_rule(transaction, rule, affected)
 
-    def _write_ledger(self, transaction: Connection, model: SqlModel, scope: ScopeKind, *, full: bool) -> None:
-        if full:
-            replace_rows(transaction, model.name, model.body, existing=self._existing)
-        else:
-            affected.forget_rows(transaction, model.name, scope)
-            insert_rows(transaction, "lake.main." + model.name, model.body)
-
-    def _run_rule(self, transaction: Connection, rule: Rule) -> None:
+    def _run_rule(self, transaction: Connection, rule: Rule, affected: Affected | None) -> None:
         parameters = dict(self._tolerances.values(rule.tolerances))
         try:
             transaction.execute("create or replace temp table rule_rows as " + rule.model.body, parameters)
+            if affected:
+                affected.keep_own("rule_rows", rule.scope)
             insert_rows(transaction, "new_differences", _DIFFERENCES, {"code": rule.code})
         except SqlError as error:
             raise _does_not_run(rule.model, error) from error
 
-    def _keep_differences(self, transaction: Connection, *, full: bool) -> None:
+    def _keep_differences(self, transaction: Connection, affected: Affected | None) -> None:
         """Put what the rules said in the place of what they said before, of the same keys."""
         ensure_table(transaction, "rec_differences", "from new_differences", existing=self._existing)
-        if full:
+        if affected is None:
             transaction.execute("delete from rec_differences")
         else:
             for scope in ScopeKind:
-                codes = [rule.code for rule in self.rules if rule.scope is scope]
-                affected.forget_differences(transaction, codes, scope)
+                affected.forget_differences([rule.code for rule in self.rules if rule.scope is scope], scope)
         insert_rows(transaction, "rec_differences", "from new_differences")
 
-    def _conclude(self, transaction: Connection, now: datetime) -> None:
-        for name in ("rec_findings", "rec_rule_runs", "rec_unexplained", "rec_line_verdicts"):
-            self._rebuild(transaction, read_model(self._folder / f"{name}.sql"), now)
+    def _model(self, name: str) -> SqlModel:
+        return next(model for model in self._whole if model.name == name)
+
+    def _conclude(self, transaction: Connection, now: datetime, *, full: bool) -> None:
+        """Write what is always written whole; what only a full run learns stays as the last one has left it."""
+        for model in (*self._whole, *self._marts):
+            if model.name != "rec_feeds" and (full or model.header.get("refresh") != "full"):
+                self._rebuild(transaction, model, now)
         replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)
-        for mart in self._marts:
-            self._rebuild(transaction, mart, now)
         keep_editions(transaction, self._existing)
 
     def _rebuild(self, transaction: Connection, model: SqlModel, now: datetime) -> None:
@@ -271,47 +318,6 @@ class Reconciler:
             if rows:
                 found.append(Violation(check.name, check.required("title"), len(rows), str(rows[0])))
         return found
-
-    def _load_rules(self) -> None:
-        """Put the rules' headers into the stage schema, for the models that join with them."""
-        with self._warehouse.reading() as cursor:
-            for name, table in _rule_tables(self.rules).items():
-                cursor.register("rule_headers", table)
-                cursor.execute("create or replace table memory.main." + name + " as from rule_headers")
-
-
-def _rule_tables(rules: Sequence[Rule]) -> Mapping[str, pa.Table]:
-    text = pa.string()
-    needs = [(rule.code, need.role.value, need.contract) for rule in rules for need in rule.feeds]
-    edges = [(rule.code, edge) for rule in rules for edge in rule.explains]
-    return {
-        "ref_rules": pa.table(
-            {
-                "code": pa.array([rule.code for rule in rules], text),
-                "name": pa.array([rule.name for rule in rules], text),
-                "title": pa.array([rule.title for rule in rules], text),
-                "severity": pa.array([rule.severity.value for rule in rules], text),
-                "owner": pa.array([rule.owner for rule in rules], text),
-                "correction_class": pa.array([rule.correction_class.value for rule in rules], text),
-                "confirm_snapshots": pa.array([rule.confirm_snapshots for rule in rules], pa.int64()),
-                "is_planned": pa.array([rule.is_planned for rule in rules], pa.bool_()),
-                "rule_version": pa.array([rule.model.version for rule in rules], text),
-            }
-        ),
-        "ref_rule_feeds": pa.table(
-            {
-                "code": pa.array([need[0] for need in needs], text),
-                "role": pa.array([need[1] for need in needs], text),
-                "contract": pa.array([need[2] for need in needs], text),
-            }
-        ),
-        "ref_rule_explains": pa.table(
-            {
-                "code": pa.array([edge[0] for edge in edges], text),
-                "edge": pa.array([edge[1] for edge in edges], text),
-            }
-        ),
-    }
 
 
 def _does_not_run(model: SqlModel, error: SqlError) -> ConfigurationError:

@@ -12,7 +12,7 @@ import pytest
 from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.reconcile.example_lake import ExampleLake, Tables
-from fulfillment_pipelines.reconcile.rule_tests import EXAMPLE_NOW, RuleTester
+from fulfillment_pipelines.reconcile.rule_tests import EXAMPLE_NOW, RuleTester, derive_tables
 from fulfillment_pipelines.reconcile.tolerances import Tolerances, read_tolerances
 from fulfillment_pipelines.sql_models import read_model
 from fulfillment_pipelines.warehouse import query_rows
@@ -64,13 +64,18 @@ def example_lake(sql_folder: Path, reference: ReferenceData, tolerances: Toleran
 def run_sql(
     example_lake: ExampleLake, sql_folder: Path, tolerances: Tolerances, request: pytest.FixtureRequest
 ) -> SqlRunner:
-    """Return a function that runs one SQL file on the rows a test names, at noon unless told otherwise."""
+    """Return a function that runs one SQL file on the rows a test names, at noon unless told otherwise.
+
+    What the file reads of documents is derived from the canonical rows, unless the test gives it.
+    """
+    documents = [read_model(sql_folder / "30_reconcile" / "rec_billed_lines.sql")]
 
     def run(file: str, tables: Tables, *, now: datetime = EXAMPLE_NOW) -> list[Mapping[str, Any]]:
         model = read_model(sql_folder / file)
         parameters: dict[str, Any] = {"now_at": now} if "now_at" in model.parameters else {}
         parameters |= tolerances.values(model.parameters - {"now_at"})
         with example_lake.showing(tables, example=request.node.name) as cursor:
+            derive_tables(cursor, model, documents, given=tables)
             return list(query_rows(cursor, model.body, parameters).to_pylist())
 
     return run

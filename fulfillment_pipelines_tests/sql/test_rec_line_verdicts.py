@@ -76,3 +76,19 @@ def test_a_break_stays_visible_while_another_feed_is_stale(verdict: SqlRunner) -
 def test_a_line_is_unknown_while_a_row_of_its_order_is_in_quarantine(verdict: SqlRunner) -> None:
     assert verdict(quarantine=[{"order_id": "SO-1"}, {"order_id": "SO-1"}])[0] == "UNKNOWN"
     assert verdict(quarantine=[{"order_id": "SO-2"}, {"order_id": None}])[0] == "AGREE"
+
+
+def test_a_number_without_a_mapping_is_said_of_the_line_that_waits_for_it(run_sql: SqlRunner) -> None:
+    tables = {
+        "rec_quantity_ledger": [{"order_id": "P-1", "line_no": 1}, {"order_id": "P-1", "line_no": 2}],
+        "rec_order_intake": [
+            {"order_id": "P-1", "line_no": 1, "reference_key": "ITEM/C-1/X-9"},
+            {"order_id": "P-1", "line_no": 2, "reference_key": ""},
+        ],
+        "rec_findings": [{"code": "INT-05", "business_key": "ITEM/C-1/X-9", "order_id": "", "line_no": None}],
+    }
+    lines = run_sql("30_reconcile/rec_line_verdicts.sql", tables)
+    assert {line["line_no"]: (line["verdict"], line["codes"]) for line in lines} == {
+        1: ("DIFFER", "INT-05"),
+        2: ("AGREE", ""),
+    }

@@ -30,7 +30,7 @@ def test_a_ledger_without_residuals_needs_no_explanation(unexplained: SqlRunner)
     assert unexplained(rec_quantity_ledger=[{}], rec_stock_ledger=[{}]) == []
 
 
-@pytest.mark.parametrize("edge", ["ordered", "released", "shipped", "billed"])
+@pytest.mark.parametrize("edge", ["ordered", "released", "shipped", "delivered", "billed"])
 @pytest.mark.parametrize("residual", [1, -1, 0.0001])
 def test_a_residual_of_which_no_rule_speaks_is_unexplained(unexplained: SqlRunner, edge: str, residual: Scalar) -> None:
     found = unexplained(rec_quantity_ledger=[{f"residual_{edge}_qty": residual}])
@@ -131,3 +131,38 @@ def test_false_availability_must_be_explained_while_demand_is_open(unexplained: 
     assert unexplained(rec_stock_ledger=[{**promised, "open_demand_qty": 0}]) == []
     assert unexplained(rec_stock_ledger=[{"residual_available_qty": 2}]) == []
     assert unexplained(rec_stock_ledger=[{"residual_available_qty": -3}]) == []
+
+
+def test_an_order_that_waits_for_a_mapping_is_told_by_the_number(unexplained: SqlRunner) -> None:
+    ledger = [{"order_id": "P-1", "residual_ordered_qty": 1, "residual_billed_qty": 1}]
+    intake = [{"order_id": "P-1", "line_no": 1, "reference_key": "ITEM/C-1/X-9"}]
+    finding = {"code": "INT-05", "business_key": "ITEM/C-1/X-9", "node": "", "order_id": "", "line_no": None}
+    found = unexplained(rec_quantity_ledger=ledger, rec_order_intake=intake, rec_findings=[finding])
+    assert found == [("billed", "P-1/1", "EAST")]
+    other = {**finding, "business_key": "ITEM/C-1/X-8"}
+    assert ("ordered", "P-1/1", "EAST") in unexplained(
+        rec_quantity_ledger=ledger, rec_order_intake=intake, rec_findings=[other]
+    )
+
+
+@pytest.mark.parametrize(("abc_class", "residual", "is_told"), [("A", 5, True), ("B", 5, True), ("C", 5, False)])
+def test_stock_is_held_against_the_tolerance_of_its_class(
+    unexplained: SqlRunner,
+    abc_class: str,
+    residual: Scalar,
+    is_told: bool,
+) -> None:
+    ledger = [{"abc_class": abc_class, "residual_on_hand_qty": residual}]
+    assert bool(unexplained(rec_stock_ledger=ledger)) is is_told
+
+
+def test_a_finding_about_a_shipment_explains_every_line_on_it(unexplained: SqlRunner) -> None:
+    ledger = [{"order_id": order_id, "residual_delivered_qty": 1} for order_id in ("SO-1", "SO-2", "SO-3")]
+    finding = {"code": "SHP-04", "business_key": "SH-1", "scope_key": "SH-1", "line_no": None}
+    legs = [
+        {"role": "wms"},
+        {"role": "wms", "order_id": "SO-2"},
+        {"role": "wms", "order_id": "SO-3", "shipment_id": "SH-3"},
+    ]
+    found = unexplained(rec_quantity_ledger=ledger, rec_findings=[finding], canon_shipment_lines=legs)
+    assert found == [("delivered", "SO-3/1", "EAST")]

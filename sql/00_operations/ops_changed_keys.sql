@@ -1,6 +1,7 @@
 -- grain: one row per canonical key that changed in a system and has not yet been reconciled
 -- Written with the rows themselves and removed by the reconcile that revisits them, so that a crash between the
--- two forgets nothing.
+-- two forgets nothing. What a row is tied to is noted as far as its contract says it; `foreign_id` is the number a
+-- partner uses.
 create table if not exists ops_changed_keys (
     snapshot_id varchar not null,
     system varchar not null,
@@ -8,5 +9,8 @@ create table if not exists ops_changed_keys (
     source_key varchar not null,
     order_id varchar,
     node varchar,
-    sku varchar
+    sku varchar,
+    shipment_id varchar,
+    customer_id varchar,
+    foreign_id varchar
 )

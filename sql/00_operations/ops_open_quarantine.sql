@@ -9,6 +9,7 @@ create table if not exists ops_open_quarantine (
     order_id varchar,
     node varchar,
     sku varchar,
+    uom varchar,
     failed_checks varchar not null,
     record varchar not null
 )

@@ -2,6 +2,19 @@
 -- DIFFER before UNKNOWN before TIMING before AGREE: a break that is known stays visible when another input is stale.
 with
 
+-- What is said of a partner's number is said of every line that waits for its mapping.
+order_findings as (
+    select order_id, line_no, code, verdict
+    from rec_findings
+    where order_id <> ''
+    union all
+    select rec_order_intake.order_id, rec_order_intake.line_no, rec_findings.code, rec_findings.verdict
+    from rec_order_intake
+    inner join rec_findings
+        on rec_findings.code = 'INT-05' and rec_order_intake.reference_key = rec_findings.business_key
+    where rec_order_intake.reference_key <> ''
+),
+
 line_findings as (
     select
         ledger.order_id,
@@ -11,7 +24,7 @@ line_findings as (
         count(*) filter (where findings.verdict = 'TIMING') as timing_count,
         string_agg(distinct findings.code, ', ' order by findings.code) as codes
     from rec_quantity_ledger as ledger
-    inner join rec_findings as findings
+    inner join order_findings as findings
         on ledger.order_id = findings.order_id
         and (findings.line_no is null or ledger.line_no = findings.line_no)
     group by ledger.order_id, ledger.line_no
@@ -21,8 +34,10 @@ untrusted_nodes as (
     select distinct node
     from rec_feeds
     where state <> 'OK'
-        and contract in ('orders', 'order_lines', 'releases', 'shipment_lines', 'invoice_lines', 'holds', 'milestones',
-                         'charges')
+        and contract in (
+            'orders', 'order_lines', 'holds', 'releases', 'packs', 'shipment_lines', 'delivery_lines', 'returns',
+            'invoice_lines', 'charges', 'milestones'
+        )
 ),
 
 quarantined_orders as (

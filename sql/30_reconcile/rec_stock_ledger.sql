@@ -1,8 +1,15 @@
 -- grain: one row per item and node that both the ERP and a warehouse hold
 -- What each side says, and what is left when everything known to be on its way is taken out:
---   residual_on_hand_qty   = ERP on hand - WMS on hand - (departed - confirmed)
---   residual_available_qty = ERP ATP - (WMS free - allocated but not yet released) - residual_on_hand_qty
+--   residual_on_hand_qty   = ERP on hand - WMS on hand - (departed - confirmed), all at one moment
+--   residual_available_qty = ERP ATP - (WMS free - allocated but not yet released) - what left or was counted between
+--     the books - reservations of orders that differ from what was released and has not left (INV-04, INV-05)
+-- The moment is the earliest at which any of the feeds was read (cut_at, where something happened after it): a
+-- position that was read later is rolled back by what moved, left or was confirmed in between. Availability needs no
+-- rolling, since each side's stock on hand cancels out of it. What one order line has allocated counts up to what it
+-- asks for; the rest is INV-03.
 -- scope: stock
+-- revisit: is_rolled
+-- revisit: is_rolled
 with
 
 erp_stock as (
@@ -17,14 +24,78 @@ wms_stock as (
     where role = 'wms'
 ),
 
+nodes as (
+    select distinct node
+    from wms_stock
+),
+
+readings as (
+    select
+        nodes.node,
+        max(case when feeds.role = 'erp' and feeds.contract = 'stock_levels' then feeds.as_of end) as erp_read_at,
+        max(case when feeds.role = 'wms' and feeds.contract = 'stock_levels' then feeds.as_of end) as wms_read_at,
+        min(feeds.as_of) as cut_at
+    from nodes
+    inner join rec_feeds as feeds on feeds.node = '' or nodes.node = feeds.node
+    where
+        (feeds.role = 'erp' and feeds.contract in ('stock_levels', 'shipment_lines'))
+        or (feeds.role = 'wms' and feeds.contract in ('stock_levels', 'shipment_lines', 'stock_movements'))
+    group by nodes.node
+),
+
+dated_legs as (
+    select
+        legs.node,
+        legs.sku,
+        legs.role,
+        legs.shipped_qty,
+        case
+            when legs.role = 'wms' then legs.shipped_at else coalesce(legs.confirmed_at, legs.shipped_at)
+        end as booked_at,
+        case when legs.role = 'wms' then readings.wms_read_at else readings.erp_read_at end as read_at,
+        readings.cut_at
+    from canon_shipment_lines as legs
+    left join readings on legs.node = readings.node
+    where legs.role in ('erp', 'wms')
+),
+
 legs as (
     select
         node,
         sku,
         sum(case when role = 'wms' then shipped_qty else 0 end) as departed_qty,
-        sum(case when role = 'erp' then shipped_qty else 0 end) as confirmed_qty
-    from canon_shipment_lines
+        sum(case when role = 'erp' then shipped_qty else 0 end) as confirmed_qty,
+        sum(case when role = 'wms' and booked_at > cut_at then shipped_qty else 0 end) as later_departed_qty,
+        sum(case when role = 'erp' and booked_at > cut_at then shipped_qty else 0 end) as later_confirmed_qty,
+        sum(case when role = 'wms' and booked_at > cut_at and booked_at <= read_at then shipped_qty else 0 end)
+            as rolled_departed_qty,
+        sum(case when role = 'erp' and booked_at > cut_at and booked_at <= read_at then shipped_qty else 0 end)
+            as rolled_confirmed_qty,
+        sum(case when booked_at > cut_at then 1 else 0 end) as later_legs
+    from dated_legs
     group by node, sku
+),
+
+movements as (
+    select
+        movements.node,
+        movements.sku,
+        sum(
+            case
+                when movements.role = 'wms' and movements.moved_at <= readings.wms_read_at then movements.movement_qty
+                else 0
+            end
+        ) as rolled_wms_qty,
+        sum(
+            case
+                when movements.role = 'erp' and movements.moved_at <= readings.erp_read_at then movements.movement_qty
+                else 0
+            end
+        ) as rolled_erp_qty
+    from canon_stock_movements as movements
+    inner join readings on movements.node = readings.node
+    where movements.movement_type <> 'SHIPMENT' and movements.moved_at > readings.cut_at
+    group by movements.node, movements.sku
 ),
 
 releases as (
@@ -34,54 +105,92 @@ releases as (
     group by node, sku
 ),
 
+reservations as (
+    select
+        node,
+        sku,
+        sum(case when order_id is null then 0 else reserved_qty end) as reserved_for_orders_qty
+    from canon_reservations
+    where role = 'wms'
+    group by node, sku
+),
+
 demand as (
     select
         node,
         sku,
-        sum(allocated_qty) as allocated_qty,
+        sum(least(coalesce(allocated_qty, 0), ordered_qty - cancelled_qty)) as allocated_qty,
         sum(ordered_qty - cancelled_qty) as demanded_qty
     from canon_order_lines
     where role = 'erp'
     group by node, sku
 ),
 
+items as (
+    select sku, min(abc_class) as abc_class
+    from canon_items
+    where role = 'erp'
+    group by sku
+),
+
 positions as (
     select
         erp_stock.node,
         erp_stock.sku,
+        items.abc_class,
         erp_stock.on_hand_qty as erp_on_hand_qty,
         wms_stock.on_hand_qty as wms_on_hand_qty,
+        erp_stock.reserved_qty as erp_reserved_qty,
+        wms_stock.reserved_qty as wms_reserved_qty,
         erp_stock.available_qty as erp_available_qty,
         wms_stock.available_qty as wms_available_qty,
-        cast(coalesce(legs.departed_qty, 0) as decimal(18, 4)) as departed_qty,
-        cast(coalesce(legs.confirmed_qty, 0) as decimal(18, 4)) as confirmed_qty,
-        cast(coalesce(releases.released_qty, 0) as decimal(18, 4)) as released_qty,
-        cast(coalesce(demand.allocated_qty, 0) as decimal(18, 4)) as allocated_qty,
-        cast(coalesce(demand.demanded_qty, 0) as decimal(18, 4)) as demanded_qty,
+        coalesce(legs.departed_qty, 0) as departed_qty,
+        coalesce(legs.confirmed_qty, 0) as confirmed_qty,
+        coalesce(legs.later_departed_qty, 0) as later_departed_qty,
+        coalesce(legs.later_confirmed_qty, 0) as later_confirmed_qty,
+        coalesce(movements.rolled_wms_qty, 0) - coalesce(legs.rolled_departed_qty, 0) as rolled_wms_qty,
+        coalesce(movements.rolled_erp_qty, 0) - coalesce(legs.rolled_confirmed_qty, 0) as rolled_erp_qty,
+        coalesce(releases.released_qty, 0) as released_qty,
+        reservations.reserved_for_orders_qty,
+        coalesce(demand.allocated_qty, 0) as allocated_qty,
+        coalesce(demand.demanded_qty, 0) as demanded_qty,
+        movements.sku is not null or coalesce(legs.later_legs, 0) > 0 as is_rolled,
+        readings.cut_at,
         erp_stock.snapshot_id as erp_snapshot_id,
         wms_stock.snapshot_id as wms_snapshot_id
     from erp_stock
     inner join wms_stock on erp_stock.node = wms_stock.node and erp_stock.sku = wms_stock.sku
+    left join readings on erp_stock.node = readings.node
     left join legs on erp_stock.node = legs.node and erp_stock.sku = legs.sku
+    left join movements on erp_stock.node = movements.node and erp_stock.sku = movements.sku
     left join releases on erp_stock.node = releases.node and erp_stock.sku = releases.sku
+    left join reservations on erp_stock.node = reservations.node and erp_stock.sku = reservations.sku
     left join demand on erp_stock.node = demand.node and erp_stock.sku = demand.sku
+    left join items on erp_stock.sku = items.sku
 ),
 
 in_flight as (
     select
         node,
         sku,
+        abc_class,
         erp_on_hand_qty,
         wms_on_hand_qty,
+        erp_reserved_qty,
+        wms_reserved_qty,
         erp_available_qty,
         wms_available_qty,
-        departed_qty,
         confirmed_qty,
-        released_qty,
         allocated_qty,
         demanded_qty,
-        departed_qty - confirmed_qty as unconfirmed_qty,
+        rolled_wms_qty,
+        rolled_erp_qty,
+        is_rolled,
+        cut_at,
+        departed_qty - confirmed_qty as all_unconfirmed_qty,
+        departed_qty - later_departed_qty - (confirmed_qty - later_confirmed_qty) as unconfirmed_qty,
         allocated_qty - (released_qty - departed_qty) - (departed_qty - confirmed_qty) as unreleased_qty,
+        coalesce(reserved_for_orders_qty - (released_qty - departed_qty), 0) as misreserved_qty,
         erp_snapshot_id,
         wms_snapshot_id
     from positions
@@ -91,17 +200,28 @@ select
     sku as scope_key,
     node,
     sku,
+    abc_class,
     erp_on_hand_qty,
     wms_on_hand_qty,
+    erp_reserved_qty,
+    wms_reserved_qty,
     erp_available_qty,
     wms_available_qty,
+    cast(allocated_qty as decimal(18, 4)) as allocated_qty,
     cast(demanded_qty - confirmed_qty as decimal(18, 4)) as open_demand_qty,
     cast(unconfirmed_qty as decimal(18, 4)) as unconfirmed_qty,
     cast(unreleased_qty as decimal(18, 4)) as unreleased_qty,
-    cast(erp_on_hand_qty - wms_on_hand_qty - unconfirmed_qty as decimal(18, 4)) as residual_on_hand_qty,
+    cast(misreserved_qty as decimal(18, 4)) as misreserved_qty,
+    is_rolled,
+    case when is_rolled then cut_at end as cut_at,
+    cast(rolled_erp_qty as decimal(18, 4)) as rolled_erp_qty,
+    cast(rolled_wms_qty as decimal(18, 4)) as rolled_wms_qty,
+    cast(
+        erp_on_hand_qty - rolled_erp_qty - (wms_on_hand_qty - rolled_wms_qty) - unconfirmed_qty as decimal(18, 4)
+    ) as residual_on_hand_qty,
     cast(
         erp_available_qty - (wms_available_qty - unreleased_qty)
-        - (erp_on_hand_qty - wms_on_hand_qty - unconfirmed_qty) as decimal(18, 4)
+        - (erp_on_hand_qty - wms_on_hand_qty - all_unconfirmed_qty) - misreserved_qty as decimal(18, 4)
     ) as residual_available_qty,
     erp_snapshot_id,
     wms_snapshot_id

@@ -34,6 +34,11 @@ edges as (
     from rec_quantity_ledger
     union all
     select
+        order_id, line_no, node, 'delivered' as edge, residual_delivered_qty as residual_qty,
+        cast(null as timestamptz) as booked_at
+    from rec_quantity_ledger
+    union all
+    select
         order_id, line_no, node, 'billed' as edge, residual_billed_qty as residual_qty,
         case when has_undated_document then finance.read_at else last_posted_at end as booked_at
     from rec_quantity_ledger
@@ -57,6 +62,23 @@ order_explanations as (
     where rec_findings.order_id <> ''
 ),
 
+-- An order that waits for the mapping of a number is told by the number.
+mapping_explanations as (
+    select distinct rec_order_intake.order_id
+    from rec_order_intake
+    inner join rec_findings
+        on rec_findings.code = 'INT-05' and rec_order_intake.reference_key = rec_findings.business_key
+    where rec_order_intake.reference_key <> ''
+),
+
+-- A finding about a shipment speaks of every line that is on it.
+shipment_explanations as (
+    select distinct legs.order_id, legs.line_no
+    from rec_findings
+    inner join ref_rule_explains on rec_findings.code = ref_rule_explains.code and ref_rule_explains.edge = 'delivered'
+    inner join canon_shipment_lines as legs on legs.role = 'wms' and rec_findings.scope_key = legs.shipment_id
+),
+
 quarantined_orders as (
     select distinct order_id
     from ops_open_quarantine
@@ -75,6 +97,11 @@ unexplained_lines as (
         on edges.order_id = order_explanations.order_id
         and edges.edge = order_explanations.edge
         and (order_explanations.line_no is null or edges.line_no = order_explanations.line_no)
+    left join mapping_explanations on edges.order_id = mapping_explanations.order_id and edges.edge = 'ordered'
+    left join shipment_explanations
+        on edges.edge = 'delivered'
+        and edges.order_id = shipment_explanations.order_id
+        and edges.line_no = shipment_explanations.line_no
     left join quarantined_orders on edges.order_id = quarantined_orders.order_id
     left join read_times
         on (edges.edge = read_times.edge or (edges.edge = 'billed' and read_times.edge = 'shipped'))
@@ -83,6 +110,8 @@ unexplained_lines as (
         edges.residual_qty <> 0
         and not (edges.residual_qty < 0 and coalesce(edges.booked_at >= read_times.read_at, false))
         and order_explanations.order_id is null
+        and mapping_explanations.order_id is null
+        and shipment_explanations.order_id is null
         and quarantined_orders.order_id is null
 ),
 
@@ -93,7 +122,12 @@ stock_edges as (
         'on_hand' as edge,
         residual_on_hand_qty as residual_qty,
         abs(residual_on_hand_qty) > $inv_01_tolerance_qty
-        and abs(residual_on_hand_qty) * 100 > abs(wms_on_hand_qty) * $inv_01_tolerance_percent as is_material
+        and abs(residual_on_hand_qty) * 100 > abs(wms_on_hand_qty - rolled_wms_qty) * case
+            when abc_class = 'A' then $inv_01_tolerance_a_percent
+            when abc_class = 'B' then $inv_01_tolerance_b_percent
+            when abc_class = 'C' then $inv_01_tolerance_c_percent
+            else $inv_01_tolerance_percent
+        end as is_material
     from rec_stock_ledger
     union all
     select

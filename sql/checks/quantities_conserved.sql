@@ -1,71 +1,133 @@
 -- title: The quantity ledger adds up to what the systems said, no unit lost or counted twice
 with
 
-ledger as (
+said as (
     select
-        sum(ordered_qty) as ordered_qty,
-        sum(released_qty) as released_qty,
-        sum(shipped_qty) as shipped_qty,
-        sum(confirmed_qty) as confirmed_qty,
-        sum(invoiced_qty - credited_qty) as billed_qty
-    from rec_quantity_ledger
-),
-
-known_lines as (
-    select distinct order_id, line_no
-    from rec_quantity_ledger
+        case when role = 'erp' then 'released' else 'taken_in' end as quantity,
+        order_id,
+        line_no,
+        released_qty as qty
+    from canon_releases
+    where role in ('erp', 'wms')
+    union all
+    select 'picked' as quantity, order_id, line_no, picked_qty as qty
+    from canon_releases
+    where role = 'wms' and picked_qty <> 0
+    union all
+    select 'packed' as quantity, order_id, line_no, packed_qty as qty
+    from canon_packs
+    where role = 'wms'
+    union all
+    select case when role = 'wms' then 'shipped' else 'confirmed' end as quantity, order_id, line_no, shipped_qty as qty
+    from canon_shipment_lines
+    where role in ('erp', 'wms')
+    union all
+    select 'delivered' as quantity, order_id, line_no, delivered_qty as qty
+    from canon_delivery_lines
+    where role = 'carrier'
+    union all
+    select 'returned' as quantity, order_id, line_no, returned_qty as qty
+    from canon_returns
+    where role = 'wms'
+    union all
+    select
+        case when document_type = 'INVOICE' then 'invoiced' else 'credited' end as quantity,
+        order_id,
+        line_no,
+        invoiced_qty as qty
+    from rec_billed_lines
+    where status <> 'VOID'
 ),
 
 ordered as (
-    select sum(ordered_qty) as ordered_qty
+    select
+        sum(ordered_qty) as ordered_qty,
+        sum(cancelled_qty) as cancelled_qty,
+        sum(coalesce(allocated_qty, 0)) as allocated_qty
     from canon_order_lines
     where role = 'erp'
 ),
 
-released as (
-    select sum(releases.released_qty) as released_qty
-    from canon_releases as releases
-    semi join known_lines on releases.order_id = known_lines.order_id and releases.line_no = known_lines.line_no
-    where releases.role = 'erp'
+-- What is said of an order line that nobody knows has no place in the ledger; each line of the ERP has.
+systems as (
+    select said.quantity, sum(said.qty) as qty
+    from said
+    semi join rec_quantity_ledger as ledger on said.order_id = ledger.order_id and said.line_no = ledger.line_no
+    group by said.quantity
+    union all
+    select 'ordered' as quantity, ordered_qty as qty
+    from ordered
+    union all
+    select 'cancelled' as quantity, cancelled_qty as qty
+    from ordered
+    union all
+    select 'allocated' as quantity, allocated_qty as qty
+    from ordered
 ),
 
-legs as (
+totals as (
     select
-        sum(case when legs.role = 'wms' then legs.shipped_qty else 0 end) as shipped_qty,
-        sum(case when legs.role = 'erp' then legs.shipped_qty else 0 end) as confirmed_qty
-    from canon_shipment_lines as legs
-    semi join known_lines on legs.order_id = known_lines.order_id and legs.line_no = known_lines.line_no
+        sum(ordered_qty) as ordered_qty,
+        sum(cancelled_qty) as cancelled_qty,
+        sum(allocated_qty) as allocated_qty,
+        sum(released_qty) as released_qty,
+        sum(taken_in_qty) as taken_in_qty,
+        sum(picked_qty) as picked_qty,
+        sum(packed_qty) as packed_qty,
+        sum(shipped_qty) as shipped_qty,
+        sum(confirmed_qty) as confirmed_qty,
+        sum(delivered_qty) as delivered_qty,
+        sum(returned_qty) as returned_qty,
+        sum(invoiced_qty) as invoiced_qty,
+        sum(credited_qty) as credited_qty
+    from rec_quantity_ledger
 ),
 
-billing as (
-    select sum(case when document_type = 'INVOICE' then invoiced_qty else -invoiced_qty end) as billed_qty
-    from canon_invoice_lines as documents
-    semi join known_lines on documents.order_id = known_lines.order_id and documents.line_no = known_lines.line_no
-    where documents.status <> 'VOID'
-),
-
-comparisons as (
-    select 'ordered' as quantity, ledger.ordered_qty as ledger_qty, ordered.ordered_qty as systems_qty
-    from ledger
-    cross join ordered
+ledger as (
+    select 'ordered' as quantity, ordered_qty as qty
+    from totals
     union all
-    select 'released' as quantity, ledger.released_qty as ledger_qty, released.released_qty as systems_qty
-    from ledger
-    cross join released
+    select 'cancelled' as quantity, cancelled_qty as qty
+    from totals
     union all
-    select 'shipped' as quantity, ledger.shipped_qty as ledger_qty, legs.shipped_qty as systems_qty
-    from ledger
-    cross join legs
+    select 'allocated' as quantity, allocated_qty as qty
+    from totals
     union all
-    select 'confirmed' as quantity, ledger.confirmed_qty as ledger_qty, legs.confirmed_qty as systems_qty
-    from ledger
-    cross join legs
+    select 'released' as quantity, released_qty as qty
+    from totals
     union all
-    select 'billed' as quantity, ledger.billed_qty as ledger_qty, billing.billed_qty as systems_qty
-    from ledger
-    cross join billing
+    select 'taken_in' as quantity, taken_in_qty as qty
+    from totals
+    union all
+    select 'picked' as quantity, picked_qty as qty
+    from totals
+    union all
+    select 'packed' as quantity, packed_qty as qty
+    from totals
+    union all
+    select 'shipped' as quantity, shipped_qty as qty
+    from totals
+    union all
+    select 'confirmed' as quantity, confirmed_qty as qty
+    from totals
+    union all
+    select 'delivered' as quantity, delivered_qty as qty
+    from totals
+    union all
+    select 'returned' as quantity, returned_qty as qty
+    from totals
+    union all
+    select 'invoiced' as quantity, invoiced_qty as qty
+    from totals
+    union all
+    select 'credited' as quantity, credited_qty as qty
+    from totals
 )
 
-select quantity, ledger_qty, systems_qty
-from comparisons
-where coalesce(ledger_qty, 0) <> coalesce(systems_qty, 0)
+select
+    ledger.quantity,
+    ledger.qty as ledger_qty,
+    systems.qty as systems_qty
+from ledger
+left join systems on ledger.quantity = systems.quantity
+where coalesce(ledger.qty, 0) <> coalesce(systems.qty, 0)

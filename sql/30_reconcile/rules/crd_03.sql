@@ -9,6 +9,7 @@
 -- tolerance: crd_03_grace_modern_minutes, crd_03_grace_legacy_minutes
 -- correction: hold.resolve -> erp, hold.resolve -> wms
 -- class: P
+-- lag: hold.publish
 -- source: domain book 2.7
 with
 

@@ -6,12 +6,15 @@
 -- severity: S2
 -- owner: Billing
 -- feeds: wms.shipment_lines, erp.shipment_lines, finance.invoice_lines
+-- also: wms.returns
 -- tolerance: fin_01_grace_business_hours
 -- correction: invoice.request -> finance
 -- class: P
 -- explains: billed
+-- lag: invoice.post
 -- source: domain book 2.7; Celonis "shipped, not invoiced"
--- An invoice that names no leg bills the whole line: what it leaves unbilled is FIN-02.
+-- An invoice that names no leg bills the whole line: what it leaves unbilled is FIN-02. What came back of a leg before
+-- it was billed need not be billed; a return that names no leg is first of what is billed, then of the oldest leg.
 with
 
 eligible_legs as (
@@ -35,8 +38,8 @@ eligible_legs as (
 
 invoices as (
     select shipment_id, order_id, line_no
-    from canon_invoice_lines
-    where role = 'finance' and document_type = 'INVOICE' and status <> 'VOID'
+    from rec_billed_lines
+    where role = 'finance' and document_type = 'INVOICE' and status <> 'VOID' and order_id is not null
 ),
 
 billed_legs as (
@@ -51,7 +54,7 @@ wholly_billed_lines as (
     where shipment_id is null
 ),
 
-unbilled_legs as (
+uninvoiced_legs as (
     select
         eligible_legs.shipment_id,
         eligible_legs.order_id,
@@ -61,24 +64,95 @@ unbilled_legs as (
         eligible_legs.shipped_qty,
         eligible_legs.eligible_at,
         eligible_legs.departed_snapshot_id,
-        eligible_legs.confirmed_snapshot_id,
-        lines.unit_price,
-        lines.currency,
-        lines.snapshot_id as line_snapshot_id
+        eligible_legs.confirmed_snapshot_id
     from eligible_legs
-    left join billed_legs
+    anti join billed_legs
         on eligible_legs.shipment_id = billed_legs.shipment_id
         and eligible_legs.order_id = billed_legs.order_id
         and eligible_legs.line_no = billed_legs.line_no
-    left join wholly_billed_lines
+    anti join wholly_billed_lines
         on eligible_legs.order_id = wholly_billed_lines.order_id
         and eligible_legs.line_no = wholly_billed_lines.line_no
+    where eligible_legs.shipped_qty > 0
+),
+
+returned_legs as (
+    select shipment_id, order_id, line_no, sum(returned_qty) as returned_qty
+    from canon_returns
+    where role = 'wms' and shipment_id is not null
+    group by shipment_id, order_id, line_no
+),
+
+returned_lines as (
+    select order_id, line_no, sum(returned_qty) as returned_qty
+    from canon_returns
+    where role = 'wms' and shipment_id is null
+    group by order_id, line_no
+),
+
+-- What was shipped on other legs of a line takes up returns that name no leg.
+invoiced_quantities as (
+    select eligible_legs.order_id, eligible_legs.line_no, sum(eligible_legs.shipped_qty) as invoiced_qty
+    from eligible_legs
+    semi join returned_lines
+        on eligible_legs.order_id = returned_lines.order_id and eligible_legs.line_no = returned_lines.line_no
+    anti join uninvoiced_legs
+        on eligible_legs.shipment_id = uninvoiced_legs.shipment_id
+        and eligible_legs.order_id = uninvoiced_legs.order_id
+        and eligible_legs.line_no = uninvoiced_legs.line_no
+    group by eligible_legs.order_id, eligible_legs.line_no
+),
+
+netted_legs as (
+    select
+        uninvoiced_legs.shipment_id,
+        uninvoiced_legs.order_id,
+        uninvoiced_legs.line_no,
+        uninvoiced_legs.shipped_qty - coalesce(returned_legs.returned_qty, 0) as kept_qty,
+        sum(uninvoiced_legs.shipped_qty - coalesce(returned_legs.returned_qty, 0)) over (
+            partition by uninvoiced_legs.order_id, uninvoiced_legs.line_no
+            order by uninvoiced_legs.eligible_at, uninvoiced_legs.shipment_id
+            rows between unbounded preceding and current row
+        ) - greatest(
+            coalesce(returned_lines.returned_qty, 0) - coalesce(invoiced_quantities.invoiced_qty, 0), 0
+        ) as kept_so_far_qty
+    from uninvoiced_legs
+    left join returned_legs
+        on uninvoiced_legs.shipment_id = returned_legs.shipment_id
+        and uninvoiced_legs.order_id = returned_legs.order_id
+        and uninvoiced_legs.line_no = returned_legs.line_no
+    left join returned_lines
+        on uninvoiced_legs.order_id = returned_lines.order_id and uninvoiced_legs.line_no = returned_lines.line_no
+    left join invoiced_quantities
+        on uninvoiced_legs.order_id = invoiced_quantities.order_id
+        and uninvoiced_legs.line_no = invoiced_quantities.line_no
+),
+
+unbilled_legs as (
+    select
+        uninvoiced_legs.shipment_id,
+        uninvoiced_legs.order_id,
+        uninvoiced_legs.line_no,
+        uninvoiced_legs.node,
+        uninvoiced_legs.sku,
+        uninvoiced_legs.shipped_qty,
+        cast(least(netted_legs.kept_qty, netted_legs.kept_so_far_qty) as decimal(18, 4)) as unbilled_qty,
+        uninvoiced_legs.eligible_at,
+        uninvoiced_legs.departed_snapshot_id,
+        uninvoiced_legs.confirmed_snapshot_id,
+        lines.unit_price,
+        lines.currency,
+        lines.snapshot_id as line_snapshot_id
+    from uninvoiced_legs
+    inner join netted_legs
+        on uninvoiced_legs.shipment_id = netted_legs.shipment_id
+        and uninvoiced_legs.order_id = netted_legs.order_id
+        and uninvoiced_legs.line_no = netted_legs.line_no
     left join canon_order_lines as lines
-        on lines.role = 'erp' and eligible_legs.order_id = lines.order_id and eligible_legs.line_no = lines.line_no
-    where
-        billed_legs.shipment_id is null
-        and wholly_billed_lines.order_id is null
-        and eligible_legs.shipped_qty > 0
+        on lines.role = 'erp'
+        and uninvoiced_legs.order_id = lines.order_id
+        and uninvoiced_legs.line_no = lines.line_no
+    where least(netted_legs.kept_qty, netted_legs.kept_so_far_qty) > 0
 ),
 
 deadlines as (
@@ -120,10 +194,10 @@ select
     unbilled_legs.order_id as scope_key,
     unbilled_legs.order_id,
     unbilled_legs.line_no,
-    cast(unbilled_legs.shipped_qty as varchar) as expected_value,
+    cast(unbilled_legs.unbilled_qty as varchar) as expected_value,
     '0' as actual_value,
-    unbilled_legs.shipped_qty as delta_qty,
-    cast(unbilled_legs.shipped_qty * coalesce(unbilled_legs.unit_price, 0) as decimal(18, 2)) as value_at_risk_amount,
+    unbilled_legs.unbilled_qty as delta_qty,
+    cast(unbilled_legs.unbilled_qty * coalesce(unbilled_legs.unit_price, 0) as decimal(18, 2)) as value_at_risk_amount,
     coalesce(unbilled_legs.currency, 'XXX') as currency,
     unbilled_legs.eligible_at as condition_since,
     coalesce(due_times.breaks_at, unbilled_legs.eligible_at) as breaks_at,
@@ -134,7 +208,7 @@ select
         'line_no': unbilled_legs.line_no,
         'shipment_id': unbilled_legs.shipment_id,
         'uom': 'EA',
-        'invoiced_qty': cast(unbilled_legs.shipped_qty as varchar),
+        'invoiced_qty': cast(unbilled_legs.unbilled_qty as varchar),
         'unit_price': cast(unbilled_legs.unit_price as varchar),
         'currency': unbilled_legs.currency
     }) as payload,

@@ -6,12 +6,23 @@
 -- severity: S2
 -- owner: Billing
 -- feeds: wms.shipment_lines, erp.shipment_lines, finance.invoice_lines
+-- also: wms.returns, crm.customer_cases
+-- follows: FIN-03, SHP-06
 -- correction: invoice.amend -> finance, credit.propose -> finance
 -- class: P
 -- explains: billed
 -- source: domain book 2.7: only legs that have an invoice, credits netted; a leg without one is FIN-01
 -- An invoice that names no leg bills all legs of its line. No message can bill more of a leg that is billed already.
+-- What came back, or was claimed and accepted, may be billed and credited, or not be billed at all. A credit for it
+-- that is missing, or larger than it, is FIN-05.
 with
+
+-- A line of one leg whose quantities add up needs no comparison leg by leg.
+settled_lines as (
+    select order_id, line_no
+    from rec_quantity_ledger
+    where residual_billed_qty = 0 and leg_count <= 1
+),
 
 agreed_legs as (
     select
@@ -26,25 +37,29 @@ agreed_legs as (
         on departed.shipment_id = confirmed.shipment_id
         and departed.order_id = confirmed.order_id
         and departed.line_no = confirmed.line_no
+    anti join settled_lines
+        on departed.order_id = settled_lines.order_id and departed.line_no = settled_lines.line_no
     where departed.role = 'wms' and confirmed.role = 'erp' and departed.shipped_qty = confirmed.shipped_qty
 ),
 
 documents as (
     select
-        order_id,
-        line_no,
-        shipment_id,
-        invoice_id,
-        invoice_line_no,
-        document_type,
-        status,
-        posted_at,
-        unit_price,
-        currency,
-        snapshot_id,
-        case when document_type = 'INVOICE' then invoiced_qty else -invoiced_qty end as billed_qty
-    from canon_invoice_lines
-    where role = 'finance' and status <> 'VOID'
+        billed.order_id,
+        billed.line_no,
+        billed.shipment_id,
+        billed.invoice_id,
+        billed.invoice_line_no,
+        billed.document_type,
+        billed.status,
+        billed.posted_at,
+        billed.unit_price,
+        billed.currency,
+        billed.snapshot_id,
+        case when billed.document_type = 'INVOICE' then billed.invoiced_qty else -billed.invoiced_qty end as billed_qty
+    from rec_billed_lines as billed
+    anti join settled_lines
+        on billed.order_id = settled_lines.order_id and billed.line_no = settled_lines.line_no
+    where billed.role = 'finance' and billed.status <> 'VOID' and billed.order_id is not null
 ),
 
 leg_bills as (
@@ -53,6 +68,7 @@ leg_bills as (
         line_no,
         shipment_id,
         sum(billed_qty) as billed_qty,
+        sum(billed_qty) filter (where document_type = 'INVOICE') as invoiced_qty,
         count(*) filter (where document_type = 'INVOICE') as invoice_count
     from documents
     where shipment_id is not null
@@ -64,6 +80,7 @@ line_bills as (
         order_id,
         line_no,
         sum(billed_qty) as billed_qty,
+        sum(billed_qty) filter (where document_type = 'INVOICE') as invoiced_qty,
         count(*) filter (where document_type = 'INVOICE') as invoice_count
     from documents
     where shipment_id is null
@@ -79,6 +96,7 @@ compared_legs as (
         agreed_legs.shipped_qty,
         agreed_legs.snapshot_id,
         coalesce(leg_bills.billed_qty, 0) as billed_qty,
+        coalesce(leg_bills.invoiced_qty, 0) as invoiced_qty,
         coalesce(leg_bills.billed_qty, 0) <> agreed_legs.shipped_qty as is_off
     from agreed_legs
     left join leg_bills
@@ -97,6 +115,7 @@ shipped_lines as (
         min(node) as node,
         sum(shipped_qty) as shipped_qty,
         sum(billed_qty) as billed_qty,
+        sum(invoiced_qty) as invoiced_qty,
         max(snapshot_id) as snapshot_id
     from compared_legs
     group by order_id, line_no
@@ -129,13 +148,65 @@ suspects as (
     group by documents.order_id, documents.line_no
 ),
 
-mismatched_lines as (
+returned_goods as (
+    select order_id, line_no, shipment_id, returned_qty
+    from canon_returns
+    where role = 'wms'
+    union all
+    select order_id, line_no, shipment_id, claimed_qty as returned_qty
+    from canon_customer_cases
+    where role = 'crm' and case_type = 'CLAIM' and accepted_at is not null and claimed_qty > 0
+),
+
+-- What came back of a leg that is not billed is not taken off those that are.
+returned_lines as (
+    select
+        returned_goods.order_id,
+        returned_goods.line_no,
+        sum(returned_goods.returned_qty) as returned_qty
+    from returned_goods
+    left join compared_legs
+        on returned_goods.shipment_id = compared_legs.shipment_id
+        and returned_goods.order_id = compared_legs.order_id
+        and returned_goods.line_no = compared_legs.line_no
+    where returned_goods.shipment_id is null or compared_legs.shipment_id is not null
+    group by returned_goods.order_id, returned_goods.line_no
+),
+
+line_totals as (
     select
         shipped_lines.order_id,
         shipped_lines.line_no,
         shipped_lines.node,
-        cast(shipped_lines.shipped_qty as decimal(18, 4)) as shipped_qty,
-        cast(shipped_lines.billed_qty + coalesce(line_bills.billed_qty, 0) as decimal(18, 4)) as billed_qty,
+        shipped_lines.snapshot_id,
+        shipped_lines.shipped_qty,
+        shipped_lines.shipped_qty - coalesce(returned_lines.returned_qty, 0) as kept_qty,
+        shipped_lines.billed_qty + coalesce(line_bills.billed_qty, 0) as billed_qty,
+        shipped_lines.invoiced_qty + coalesce(line_bills.invoiced_qty, 0) as invoiced_qty
+    from shipped_lines
+    left join line_bills
+        on shipped_lines.order_id = line_bills.order_id and shipped_lines.line_no = line_bills.line_no
+    left join returned_lines
+        on shipped_lines.order_id = returned_lines.order_id and shipped_lines.line_no = returned_lines.line_no
+),
+
+mismatched_lines as (
+    select
+        line_totals.order_id,
+        line_totals.line_no,
+        line_totals.node,
+        cast(
+            case
+                when line_totals.billed_qty > line_totals.shipped_qty then line_totals.shipped_qty
+                else line_totals.kept_qty
+            end as decimal(18, 4)
+        ) as shipped_qty,
+        cast(
+            case
+                when line_totals.billed_qty > line_totals.shipped_qty then line_totals.billed_qty
+                else line_totals.invoiced_qty
+            end as decimal(18, 4)
+        ) as billed_qty,
         suspects.document_count,
         suspects.posted_count,
         suspects.last_invoice_id,
@@ -145,14 +216,14 @@ mismatched_lines as (
         suspects.unit_price,
         suspects.currency,
         suspects.posted_at,
-        shipped_lines.snapshot_id as shipped_snapshot_id,
+        line_totals.snapshot_id as shipped_snapshot_id,
         suspects.snapshot_id as billed_snapshot_id
-    from shipped_lines
+    from line_totals
     inner join suspects
-        on shipped_lines.order_id = suspects.order_id and shipped_lines.line_no = suspects.line_no
-    left join line_bills
-        on shipped_lines.order_id = line_bills.order_id and shipped_lines.line_no = line_bills.line_no
-    where shipped_lines.shipped_qty <> shipped_lines.billed_qty + coalesce(line_bills.billed_qty, 0)
+        on line_totals.order_id = suspects.order_id and line_totals.line_no = suspects.line_no
+    where
+        line_totals.billed_qty > line_totals.shipped_qty
+        or line_totals.invoiced_qty < line_totals.kept_qty
 )
 
 select

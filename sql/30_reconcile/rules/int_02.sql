@@ -8,6 +8,7 @@
 -- feeds: erp.orders, erp.order_lines, erp.shipment_lines, erp.holds
 -- tolerance: int_02_line_set_days
 -- correction: hold.apply -> erp, order.cancel -> erp
+-- steps: hold.apply, order.cancel
 -- class: G
 -- explains: ordered
 -- source: domain book 2.7
@@ -21,22 +22,26 @@ live_orders as (
 
 line_sets as (
     select
-        order_id,
+        lines.order_id,
         count(*) as line_count,
-        string_agg(sku || ':' || cast(ordered_qty as varchar), ',' order by sku, ordered_qty) as line_set,
-        sum(ordered_qty - cancelled_qty) as open_qty,
-        sum((ordered_qty - cancelled_qty) * unit_price) as open_amount,
-        max(currency) as currency
-    from canon_order_lines
-    where role = 'erp'
-    group by order_id
+        string_agg(
+            lines.sku || ':' || cast(lines.ordered_qty as varchar), ',' order by lines.sku, lines.ordered_qty
+        ) as line_set,
+        sum(lines.ordered_qty - lines.cancelled_qty) as open_qty,
+        sum((lines.ordered_qty - lines.cancelled_qty) * lines.unit_price) as open_amount,
+        max(lines.currency) as currency
+    from canon_order_lines as lines
+    semi join live_orders on lines.order_id = live_orders.order_id
+    where lines.role = 'erp'
+    group by lines.order_id
 ),
 
 shipped_orders as (
-    select order_id, sum(shipped_qty) as shipped_qty
-    from canon_shipment_lines
-    where role = 'erp'
-    group by order_id
+    select legs.order_id, sum(legs.shipped_qty) as shipped_qty
+    from canon_shipment_lines as legs
+    semi join live_orders on legs.order_id = live_orders.order_id
+    where legs.role = 'erp'
+    group by legs.order_id
 ),
 
 candidates as (

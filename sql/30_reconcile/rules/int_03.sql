@@ -6,54 +6,49 @@
 -- severity: S1
 -- owner: Integration
 -- feeds: channel.orders, channel.order_lines, erp.orders
--- tolerance: int_03_grace_minutes
+-- also: erp.customers, erp.customer_locations, erp.items
+-- tolerance: int_03_grace_minutes, int_03_grace_edi_minutes
 -- correction: order.create -> erp
 -- class: R
 -- explains: ordered
+-- lag: order.intake
 -- source: domain book 2.7
+-- An order that waits for something it lacks is not lost: it is INT-01, or INT-05 where a partner's number stands for
+-- nothing.
 with
 
-channel_orders as (
-    select order_id, channel, customer_id, customer_po, status, currency, ordered_at, system, snapshot_id
-    from canon_orders
-    where role = 'channel' and status <> 'CANCELLED'
-),
-
-erp_orders as (
-    select distinct channel_order_id
-    from canon_orders
-    where role = 'erp' and channel_order_id is not null
-),
-
-ordered as (
+waiting_orders as (
     select
         system,
         order_id,
-        sum(ordered_qty - cancelled_qty) as ordered_qty,
-        sum((ordered_qty - cancelled_qty) * unit_price) as ordered_amount
-    from canon_order_lines
-    where role = 'channel'
+        sum(open_qty) as ordered_qty,
+        sum(open_amount) as ordered_amount
+    from rec_order_intake
     group by system, order_id
+    having max(order_problem) = '' and max(line_problem) = '' and max(reference_key) = ''
 ),
 
 lost_orders as (
     select
         channel_orders.order_id,
         channel_orders.channel,
-        channel_orders.customer_id,
         channel_orders.customer_po,
         channel_orders.status,
         channel_orders.currency,
         channel_orders.ordered_at,
         channel_orders.system,
         channel_orders.snapshot_id,
-        coalesce(ordered.ordered_qty, 0) as ordered_qty,
-        coalesce(ordered.ordered_amount, 0) as ordered_amount
-    from channel_orders
-    left join erp_orders on channel_orders.order_id = erp_orders.channel_order_id
-    left join ordered
-        on channel_orders.system = ordered.system and channel_orders.order_id = ordered.order_id
-    where erp_orders.channel_order_id is null
+        waiting_orders.ordered_qty,
+        waiting_orders.ordered_amount,
+        case
+            when channel_orders.channel = 'EDI' then $int_03_grace_edi_minutes
+            else $int_03_grace_minutes
+        end as grace_minutes
+    from waiting_orders
+    inner join canon_orders as channel_orders
+        on channel_orders.role = 'channel'
+        and waiting_orders.system = channel_orders.system
+        and waiting_orders.order_id = channel_orders.order_id
 )
 
 select
@@ -68,7 +63,7 @@ select
     cast(ordered_amount as decimal(18, 2)) as value_at_risk_amount,
     currency,
     ordered_at as condition_since,
-    to_timestamp(epoch(ordered_at) + $int_03_grace_minutes * 60) as breaks_at,
+    to_timestamp(epoch(ordered_at) + grace_minutes * 60) as breaks_at,
     'order.create' as message,
     'erp' as target_role,
     to_json({'channel': channel, 'channel_order_id': order_id}) as payload,

@@ -6,13 +6,41 @@
 -- severity: S3
 -- owner: Inventory
 -- feeds: erp.stock_levels, wms.stock_levels, wms.stock_movements, wms.shipment_lines, erp.shipment_lines
--- tolerance: inv_01_grace_minutes, inv_01_tolerance_percent, inv_01_tolerance_qty, inv_01_small_percent
+-- also: erp.items
+-- tolerance: inv_01_grace_minutes, inv_01_tolerance_a_percent, inv_01_tolerance_b_percent, inv_01_tolerance_c_percent,
+--     inv_01_tolerance_percent, inv_01_tolerance_qty, inv_01_small_percent
 -- confirm: 2
 -- correction: inventory.adjust -> erp, count.request -> wms
 -- class: P
 -- explains: on_hand
 -- source: domain book 2.7; X12 947
+-- A difference is explained by one movement, or by the latest movements in a row: what was not booked from some moment
+-- on. Movements after the moment of the comparison explain nothing. Stock below zero is INV-03.
 with
+
+positions as (
+    select
+        scope_key,
+        node,
+        sku,
+        erp_on_hand_qty,
+        wms_on_hand_qty,
+        erp_on_hand_qty - rolled_erp_qty as erp_at_cut_qty,
+        wms_on_hand_qty - rolled_wms_qty as wms_at_cut_qty,
+        unconfirmed_qty,
+        residual_on_hand_qty,
+        cut_at,
+        case
+            when abc_class = 'A' then $inv_01_tolerance_a_percent
+            when abc_class = 'B' then $inv_01_tolerance_b_percent
+            when abc_class = 'C' then $inv_01_tolerance_c_percent
+            else $inv_01_tolerance_percent
+        end as tolerance_percent,
+        erp_snapshot_id,
+        wms_snapshot_id
+    from rec_stock_ledger
+    where abs(residual_on_hand_qty) > $inv_01_tolerance_qty
+),
 
 mismatches as (
     select
@@ -20,31 +48,68 @@ mismatches as (
         node,
         sku,
         erp_on_hand_qty,
-        wms_on_hand_qty,
+        erp_at_cut_qty,
+        wms_at_cut_qty,
         unconfirmed_qty,
         residual_on_hand_qty,
+        cut_at,
         erp_snapshot_id,
         wms_snapshot_id
-    from rec_stock_ledger
-    where
-        abs(residual_on_hand_qty) > $inv_01_tolerance_qty
-        and abs(residual_on_hand_qty) * 100 > abs(wms_on_hand_qty) * $inv_01_tolerance_percent
+    from positions
+    where abs(residual_on_hand_qty) * 100 > abs(wms_at_cut_qty) * tolerance_percent and wms_on_hand_qty >= 0
 ),
 
 movements as (
     select
         mismatches.node,
         mismatches.sku,
-        max(movements.moved_at) as last_moved_at,
-        max_by(movements.movement_id, movements.moved_at)
-            filter (where movements.movement_qty = -mismatches.residual_on_hand_qty) as movement_id,
-        max(movements.moved_at)
-            filter (where movements.movement_qty = -mismatches.residual_on_hand_qty) as explained_at
+        mismatches.residual_on_hand_qty,
+        movements.movement_id,
+        movements.movement_qty,
+        movements.moved_at,
+        row_number() over (
+            partition by mismatches.node, mismatches.sku
+            order by movements.moved_at desc, movements.movement_id desc
+        ) as recency,
+        sum(movements.movement_qty) over (
+            partition by mismatches.node, mismatches.sku
+            order by movements.moved_at desc, movements.movement_id desc
+            rows between unbounded preceding and current row
+        ) as suffix_qty
     from mismatches
     inner join canon_stock_movements as movements
         on mismatches.node = movements.node and mismatches.sku = movements.sku
-    where movements.role = 'wms' and movements.movement_type in ('RECEIPT', 'ADJUSTMENT', 'RETURN')
-    group by mismatches.node, mismatches.sku
+    where
+        movements.role = 'wms'
+        and movements.movement_type in ('RECEIPT', 'ADJUSTMENT', 'RETURN')
+        and (mismatches.cut_at is null or movements.moved_at <= mismatches.cut_at)
+),
+
+movement_bounds as (
+    select
+        node,
+        sku,
+        max(moved_at) as last_moved_at,
+        min(case when movement_qty = -residual_on_hand_qty then recency end) as single_recency,
+        min(case when suffix_qty = -residual_on_hand_qty then recency end) as suffix_recency
+    from movements
+    group by node, sku
+),
+
+-- One movement explains better than several.
+explanations as (
+    select
+        movements.node,
+        movements.sku,
+        max(movement_bounds.last_moved_at) as last_moved_at,
+        string_agg(movements.movement_id, '+' order by movements.recency desc) as movement_id,
+        min(movements.moved_at) as explained_at
+    from movements
+    inner join movement_bounds on movements.node = movement_bounds.node and movements.sku = movement_bounds.sku
+    where
+        movements.recency = movement_bounds.single_recency
+        or (movement_bounds.single_recency is null and movements.recency <= movement_bounds.suffix_recency)
+    group by movements.node, movements.sku
 ),
 
 prices as (
@@ -60,18 +125,21 @@ explained as (
         mismatches.node,
         mismatches.sku,
         mismatches.erp_on_hand_qty,
-        mismatches.wms_on_hand_qty,
+        mismatches.erp_at_cut_qty,
+        mismatches.wms_at_cut_qty,
         mismatches.unconfirmed_qty,
         mismatches.residual_on_hand_qty,
+        mismatches.cut_at,
         mismatches.erp_snapshot_id,
         mismatches.wms_snapshot_id,
-        movements.last_moved_at,
-        movements.movement_id,
-        movements.explained_at,
+        movement_bounds.last_moved_at,
+        explanations.movement_id,
+        explanations.explained_at,
         coalesce(prices.unit_price, 0) as unit_price,
         coalesce(prices.currency, 'XXX') as currency
     from mismatches
-    left join movements on mismatches.node = movements.node and mismatches.sku = movements.sku
+    left join movement_bounds on mismatches.node = movement_bounds.node and mismatches.sku = movement_bounds.sku
+    left join explanations on mismatches.node = explanations.node and mismatches.sku = explanations.sku
     left join prices on mismatches.sku = prices.sku
 )
 
@@ -81,8 +149,8 @@ select
     scope_key,
     cast(null as varchar) as order_id,
     cast(null as bigint) as line_no,
-    cast(wms_on_hand_qty + unconfirmed_qty as varchar) as expected_value,
-    cast(erp_on_hand_qty as varchar) as actual_value,
+    cast(cast(wms_at_cut_qty + unconfirmed_qty as decimal(18, 4)) as varchar) as expected_value,
+    cast(cast(erp_at_cut_qty as decimal(18, 4)) as varchar) as actual_value,
     cast(-residual_on_hand_qty as decimal(18, 4)) as delta_qty,
     cast(abs(residual_on_hand_qty) * unit_price as decimal(18, 2)) as value_at_risk_amount,
     currency,
@@ -100,7 +168,7 @@ select
     to_json({'on_hand_qty': cast(erp_on_hand_qty as varchar)}) as precondition,
     case
         when movement_id is null then 'no movement of the warehouse explains the difference'
-        when abs(residual_on_hand_qty) * 100 > abs(wms_on_hand_qty) * $inv_01_small_percent
+        when abs(residual_on_hand_qty) * 100 > abs(wms_at_cut_qty) * $inv_01_small_percent
             then 'the difference is not small'
         else ''
     end as judgement_reason,
@@ -108,6 +176,7 @@ select
         'erp': erp_snapshot_id,
         'wms': wms_snapshot_id,
         'unconfirmed_qty': cast(unconfirmed_qty as varchar),
-        'movement_id': movement_id
+        'movement_id': movement_id,
+        'cut_at': strftime(cut_at, '%Y-%m-%dT%H:%M:%SZ')
     }) as evidence
 from explained

@@ -6,12 +6,15 @@
 -- severity: S2
 -- owner: Allocation
 -- feeds: erp.stock_levels, erp.order_lines, wms.stock_levels, wms.releases, wms.shipment_lines, erp.shipment_lines
+-- also: wms.reservations
 -- tolerance: inv_02_tolerance_qty
 -- confirm: 2
 -- correction: atp.set -> erp
 -- class: G
 -- explains: available
--- source: domain book 2.7: only while demand is open; a difference of the quantity on hand is INV-01
+-- source: domain book 2.7: only while demand is open
+-- A difference of the quantity on hand is INV-01; what a line has allocated beyond its order is INV-03; reservations of
+-- orders that differ from what was released are INV-04 and INV-05: the ledger takes all of it out.
 with
 
 false_availability as (

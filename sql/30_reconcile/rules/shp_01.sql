@@ -10,6 +10,7 @@
 -- correction: ship.confirm -> erp
 -- class: P
 -- explains: shipped, billed
+-- lag: ship.confirm
 -- source: domain book 2.7; X12 945
 with
 

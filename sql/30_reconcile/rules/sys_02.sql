@@ -7,6 +7,7 @@
 -- owner: Integration
 -- class: J
 -- source: domain book 2.7
+-- A row whose unit is unknown, and nothing else, is INT-05.
 with
 
 quarantined_feeds as (
@@ -20,6 +21,7 @@ quarantined_feeds as (
         min(source_key) as source_key,
         min(landed_row_no) as landed_row_no
     from ops_open_quarantine
+    where failed_checks <> 'uom:known'
     group by system, entity
 )
 
