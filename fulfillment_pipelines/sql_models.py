@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import sqlglot
@@ -48,12 +49,20 @@ class SqlModel:
         """Names of the bound parameters the select takes."""
         return frozenset(_PARAMETER.findall(self._without_comments))
 
-    @cached_property
+    @property
     def tables(self) -> frozenset[str]:
         """Names of the tables the select reads, without its own common table expressions."""
-        tree = sqlglot.parse_one(self.body, read="duckdb")
-        own = {cte.alias for cte in tree.find_all(exp.CTE)}
-        return frozenset(table.name for table in tree.find_all(exp.Table) if table.name and table.name not in own)
+        return _read_and_given(self.body)[0]
+
+    @property
+    def behind(self) -> frozenset[str]:
+        """Names of the tables that must be made before: those it reads, and those its header says it is after."""
+        return self.tables.union(self.listed("after"))
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns the select gives."""
+        return _read_and_given(self.body)[1]
 
     @cached_property
     def _without_comments(self) -> str:
@@ -79,6 +88,15 @@ class SqlModel:
         return tuple(item.strip() for item in self.header.get(entry, "").split(",") if item.strip())
 
 
+@lru_cache(maxsize=1024)
+def _read_and_given(body: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Parse a select once, however many platforms read its file: parsing all of them takes a second."""
+    tree = sqlglot.parse_one(body, read="duckdb")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    tables = (table.name for table in tree.find_all(exp.Table) if table.name and table.name not in own)
+    return frozenset(tables), frozenset(tree.named_selects if isinstance(tree, exp.Query) else ())
+
+
 def read_model(path: Path) -> SqlModel:
     """Read one SQL file.
 
@@ -102,22 +120,49 @@ def read_models(folder: Path) -> tuple[SqlModel, ...]:
     return tuple(read_model(path) for path in sorted(folder.glob("*.sql")))
 
 
-@lru_cache(maxsize=512)
-def _retargeted(statement: str, names: tuple[tuple[str, str], ...]) -> str:
+def in_reading_order(models: Sequence[SqlModel]) -> tuple[SqlModel, ...]:
+    """Return the models of one folder, each behind those whose tables it reads, or that its header says it is after.
+
+    Raises:
+        ConfigurationError: Some read each other in a circle.
+    """
+    by_name = {model.name: model for model in models}
+    read = {name: sorted(by_name.keys() & model.behind - {name}) for name, model in by_name.items()}
+    try:
+        return tuple(by_name[name] for name in TopologicalSorter(read).static_order())
+    except CycleError as error:
+        raise ConfigurationError(
+            "Models read each other in a circle.",
+            expected="each to read only what is made before it",
+            found=" <- ".join(error.args[1]),
+            remedy="take one of these tables out of the SQL, or out of the header's `after`",
+        ) from error
+
+
+@lru_cache(maxsize=2048)
+def _retargeted(statement: str, names: tuple[tuple[str, str], ...], columns: tuple[tuple[str, str], ...]) -> str:
     tree = sqlglot.parse_one(statement, read="duckdb")
-    replacements = dict(names)
+    tables, own = dict(names), dict(columns)
     for table in tree.find_all(exp.Table):
-        if table.name in replacements:
-            table.set("this", exp.to_identifier(replacements[table.name]))
+        if table.name in tables:
+            table.set("this", exp.to_identifier(tables[table.name]))
     for column in tree.find_all(exp.Column):
-        if column.table in replacements:
-            column.set("table", exp.to_identifier(replacements[column.table]))
+        if column.table in tables:
+            column.set("table", exp.to_identifier(tables[column.table]))
+        if column.name in own:
+            column.set("this", exp.to_identifier(own[column.name]))
     return tree.sql(dialect="duckdb")
 
 
-def retarget(statement: str, names: Mapping[str, str]) -> str:
-    """Return a statement with table names replaced: how one statement serves many tables without string building."""
-    return _retargeted(statement, tuple(sorted(names.items())))
+def retarget(statement: str, names: Mapping[str, str], columns: Mapping[str, str] | None = None) -> str:
+    """Return a statement with table names replaced: how one statement serves many tables without string building.
+
+    Args:
+        statement: One SQL statement.
+        names: Table names by the name that the statement uses.
+        columns: Column names, likewise.
+    """
+    return _retargeted(statement, tuple(sorted(names.items())), tuple(sorted((columns or {}).items())))
 
 
 def _header(body: str) -> dict[str, str]:

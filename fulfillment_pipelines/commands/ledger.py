@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from fulfillment_pipelines.commands.opening import Config, reading_ledger
+from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
 from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger import audit, readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
+from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope, engaged_switches, release
 
 exceptions = typer.Typer(no_args_is_help=True, help="The cases: what is wrong, who owns it, by when.")
 corrections = typer.Typer(no_args_is_help=True, help="What was, or would be, written into other systems.")
@@ -74,6 +75,8 @@ def show_exception(
     show_rows("Case", [{"field": name, "value": value} for name, value in asdict(case).items()], as_json=False)
     show_rows("History", [asdict(event) for event in found.history], as_json=False)
     show_rows("Corrections", [_correction_row(file.correction) for file in found.corrections], as_json=False)
+    if found.children:
+        show_rows("Caused by it", [_case_row(child) for child in found.children], as_json=False)
 
 
 @corrections.command("list")
@@ -86,6 +89,34 @@ def list_corrections(code: Code = None, limit: Limit = 100, config: Config = Non
     with reading_ledger(config) as work:
         rows = [_correction_row(record) for record in readings.list_corrections(work, wanted)]
     show_rows("Corrections", rows, as_json=as_json, empty="none proposed")
+
+
+@corrections.command("resume")
+def resume_corrections(
+    case_id: Annotated[str, typer.Argument(help="Case, for example EXC-0123456789abcdef.")],
+    by: Annotated[str, typer.Option(help="Who decides; it is kept in the audit log.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the audit log.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a case that was corrected in a loop (SYS-05) be corrected automatically again.
+
+    Example: fulfillment corrections resume EXC-0123456789abcdef --by ada --reason "the nightly job was stopped"
+    """
+    switch = KillSwitch(SwitchScope.CASE, case_id)
+    # What was sent is stamped with the deployment's clock, and is counted from this moment on.
+    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
+        now = platform.clock.now()
+        if switch not in engaged_switches(work):
+            raise BadDataError(
+                f"Automatic correction of {case_id} is not switched off.",
+                expected="a case that was corrected in a loop",
+                found="no switch of that case",
+                remedy="`fulfillment exceptions list --code SYS-05` shows the loops there are",
+            )
+        release(work, switch, actor=by, reason=reason, now=now)
+        work.commit()
+    show_rows("Resumed", [{"case_id": case_id, "by": by, "reason": reason, "resumed_at": now}], as_json=as_json)
 
 
 @audits.command("verify")
@@ -121,6 +152,7 @@ def _case_row(case: Case) -> dict[str, Any]:
         "actual_value": case.actual_value,
         "condition_since": case.condition_since,
         "fix_due_at": case.fix_due_at,
+        "parent_case_id": case.parent_case_id,
     }
 
 

@@ -60,17 +60,19 @@ def begin_world(settings: Settings) -> Path:
     return home
 
 
-def serve_command(home: Path, *, seed: int, speed: float = 0.0, parent: int | None = None) -> list[str]:
+def serve_command(
+    home: Path, *, seed: int, speed: float = 0.0, parent: int | None = None, faults: bool = True
+) -> list[str]:
     """Return the command line that serves a twin."""
     command = [sys.executable, "-m", "fulfillment_pipelines.twin.serve", "--home", str(home), "--seed", str(seed)]
-    command += ["--speed", str(speed)]
+    command += ["--speed", str(speed), *(() if faults else ("--no-faults",))]
     return command if parent is None else [*command, "--parent", str(parent)]
 
 
 @contextmanager
-def serving(home: Path, *, seed: int, speed: float = 0.0) -> Iterator[Callable[[], TwinClient]]:
+def serving(home: Path, *, seed: int, speed: float = 0.0, faults: bool = True) -> Iterator[Callable[[], TwinClient]]:
     """Start a twin, and stop it at the end; what is yielded waits until it is served and returns its client."""
-    process = _start(serve_command(home, seed=seed, speed=speed, parent=os.getpid()), home)
+    process = _start(serve_command(home, seed=seed, speed=speed, parent=os.getpid(), faults=faults), home)
     clients: list[TwinClient] = []
 
     def ready() -> TwinClient:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
-from fulfillment_pipelines.commands.served_twin import begin_world, serving, start_detached, stop_detached, twin_home
+from fulfillment_pipelines.commands.scenario import scenario
+from fulfillment_pipelines.commands.served_twin import begin_world, start_detached, stop_detached, twin_home
+from fulfillment_pipelines.commands.twin_score import Faults, score_seeds, show_scores
 from fulfillment_pipelines.commands.twin_volume import volume
 from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.ledger import readings
-from fulfillment_pipelines.loop.passes import run_pass
-from fulfillment_pipelines.loop.platform import build_platform
 from fulfillment_pipelines.settings import read_settings
 from fulfillment_pipelines.twin.control.control_client import TwinClient
 from fulfillment_pipelines.twin.distributor import TwinState
-from fulfillment_pipelines.twin.score import CodeScore, ObservedCase, Score, score
 
 app = typer.Typer(no_args_is_help=True, help="The simulated distributor, with labelled faults.")
 
+app.command("scenario")(scenario)
 app.command("volume")(volume)
 
 Seed = Annotated[int, typer.Option(help="The same seed gives the same world and the same faults.")]
 
-_SCORE_PASSES = 4
-_SCORE_SECONDS_BETWEEN_PASSES = 31 * 60
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -93,51 +88,25 @@ def truth(as_json: AsJson = False) -> None:
 
 
 @app.command("score")
-def score_seed(seed: Seed = 1, as_json: AsJson = False) -> None:
-    """Boot a world of its own, run the loop on it, and compare what was found with what is true.
+def score_twin(
+    seed: Annotated[list[int], typer.Option(help="Seed of a world; may be given several times.")] = [1],  # noqa: B006 - typer reads the default and never changes it
+    faults: Annotated[
+        Faults, typer.Option(help="Whether the worlds have faults; without any, all that is found is false.")
+    ] = Faults.ALL,
+    passes: Annotated[int, typer.Option(help="Most passes of the loop in each world.", min=1)] = 14,
+    as_json: AsJson = False,
+) -> None:
+    """Boot worlds of their own, run the loop on each, and compare what was found with what is true.
 
-    Exits 1 when a fault was missed, a false alarm raised, or a residual left unexplained.
+    The loop and the world take turns until nothing new is found. Exits 1 when a fault was missed, a false alarm
+    raised, a labelled line called right, or a residual left unexplained.
 
-    Example: fulfillment twin score --seed 7 --json
+    Example: fulfillment twin score --seed 7 --seed 8 --faults all --json
     """
-    with tempfile.TemporaryDirectory(prefix="fulfillment-score-") as folder:
-        result, unexplained = _scored(Path(folder), seed)
-    if as_json:
-        show_json({"seed": seed, "unexplained": unexplained, "perfect": result.perfect, **asdict(result)})
-    else:
-        show_rows(f"Score of seed {seed}", [_score_row(row) for row in (*result.codes, result.total)], as_json=False)
-        console().print(f"UNEXPLAINED = {unexplained}")
-    if not result.perfect or unexplained:
+    scored = score_seeds(seed, faults, passes)
+    show_scores(scored, as_json=as_json)
+    if not all(world.perfect for world in scored):
         raise typer.Exit(EXIT_FAILED)
-
-
-def _scored(folder: Path, seed: int) -> tuple[Score, int]:
-    home = folder / "twin_systems"
-    own = {"runtime_dir": folder, "lake_catalog": None, "lake_data_url": None, "ledger_url": None}
-    with serving(home, seed=seed) as ready, build_platform(read_settings().model_copy(update=own)) as platform:
-        platform.prepare()
-        twin = ready()
-        unexplained = 0
-        for number in range(_SCORE_PASSES):
-            if number:
-                twin.advance(_SCORE_SECONDS_BETWEEN_PASSES)
-            unexplained += run_pass(platform, full=number == 0).reconciliation.unexplained
-        with platform.ledger.reading() as work:
-            cases = readings.list_cases(work, readings.CaseFilter(limit=1_000_000))
-        observed = [ObservedCase(case.code, case.business_key, case.node, case.detected_at) for case in cases]
-        return score(twin.labels(), observed), unexplained
-
-
-def _score_row(row: CodeScore) -> dict[str, Any]:
-    return {
-        "code": row.code,
-        "injected": row.injected,
-        "observed": row.observed,
-        "found": row.found,
-        "precision": row.precision,
-        "recall": row.recall,
-        "detect_seconds": row.detect_seconds,
-    }
 
 
 def _show_state(state: TwinState, *, as_json: bool) -> None:

@@ -90,12 +90,14 @@ class Circumstances:
         switches: Kill switches that are engaged.
         approved_for_target: Corrections the policy approved for the target within the last hour.
         corrected_for_case: Automatic corrections sent for the same case within the loop guard's window.
+        case_id: The case that would be corrected.
     """
 
     target: str
     switches: frozenset[KillSwitch]
     approved_for_target: int
     corrected_for_case: int
+    case_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def _switch_is_engaged(question: _Question) -> _Objection | None:
         KillSwitch(SwitchScope.EVERYTHING),
         KillSwitch(SwitchScope.TARGET, question.circumstances.target),
         KillSwitch(SwitchScope.RULE, question.finding.code),
+        KillSwitch(SwitchScope.CASE, question.circumstances.case_id),
     }
     engaged = sorted(f"{switch.scope} {switch.name}".strip() for switch in covering & question.circumstances.switches)
     return _Objection(CorrectionState.PENDING, f"kill switch engaged for {', '.join(engaged)}") if engaged else None

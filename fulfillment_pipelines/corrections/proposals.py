@@ -43,8 +43,8 @@ from fulfillment_pipelines.ledger.switches import KillSwitch, engaged_switches
 from fulfillment_pipelines.ledger.types import to_amount
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
-TargetOf: TypeAlias = Callable[[str, str], str]
-"""Returns the declared name of the system that plays a role at a node."""
+TargetOf: TypeAlias = Callable[[str, str, str], str]
+"""Returns the declared name of the system that plays a role at a node and takes a message."""
 
 _SEPARATOR = "\n"
 _WAITING = frozenset({CorrectionState.PROPOSED, CorrectionState.PENDING})
@@ -128,9 +128,29 @@ def propose(
         if case is None or case.closed_at is not None or case.state is CaseState.SUPPRESSED:
             continue
         if finding.watermark_at >= case.last_seen_watermark_at:
-            desk.consider(finding, case, target_of(finding.target_role, finding.node))
+            desk.consider(finding, case, target_of(finding.target_role, finding.node, finding.message))
     desk.write(work)
     return desk.result()
+
+
+def first_delivery(record: CorrectionRecord, policy: CorrectionPolicy, now: datetime) -> Delivery:
+    """Return the outbox row of a correction that was approved a moment ago."""
+    repeats = record.correction_class is CorrectionClass.RETRY
+    look_first = repeats or record.message in policy.delivery.read_back_first
+    return Delivery(
+        correction_id=record.correction_id,
+        target=record.target,
+        status=DeliveryStatus.READY,
+        next_step=DeliveryStep.READ_BACK if look_first else DeliveryStep.SEND,
+        due_at=now,
+        attempts=0,
+        read_backs=0,
+        leased_by="",
+        lease_until=None,
+        last_error="",
+        created_at=now,
+        finished_at=None,
+    )
 
 
 def _proposing(findings: Iterable[Finding]) -> dict[str, Finding]:
@@ -210,7 +230,7 @@ class _Desk:
             for record in self.earlier.get(case.case_id, ())
             if record.decided_by == POLICY_ACTOR and record.sent_at is not None and record.sent_at > since
         ]
-        return Circumstances(target, self.switches, self.approvals.get(target, 0), len(sent))
+        return Circumstances(target, self.switches, self.approvals.get(target, 0), len(sent), case.case_id)
 
     def _binds(self, record: CorrectionRecord, finding: Finding) -> bool:
         """Whether an earlier correction forbids another one: its effect may still come, or came after the finding."""
@@ -260,7 +280,7 @@ class _Desk:
     def _carry_out(self, record: CorrectionRecord, case: Case) -> None:
         if record.state is CorrectionState.APPROVED:
             self.approvals[record.target] = self.approvals.get(record.target, 0) + 1
-            delivery = self._delivery(record)
+            delivery = first_delivery(record, self.policy, self.now)
             known = record.correction_id in self.deliveries
             (self.changed_deliveries if known else self.new_deliveries).append(delivery)
         elif record.state is CorrectionState.PENDING:
@@ -268,24 +288,6 @@ class _Desk:
         name = str(record.state).lower()
         self._note(name, record.correction_id)
         self._audit(f"correction.{name}", record)
-
-    def _delivery(self, record: CorrectionRecord) -> Delivery:
-        repeats = record.correction_class is CorrectionClass.RETRY
-        look_first = repeats or record.message in self.policy.delivery.read_back_first
-        return Delivery(
-            correction_id=record.correction_id,
-            target=record.target,
-            status=DeliveryStatus.READY,
-            next_step=DeliveryStep.READ_BACK if look_first else DeliveryStep.SEND,
-            due_at=self.now,
-            attempts=0,
-            read_backs=0,
-            leased_by="",
-            lease_until=None,
-            last_error="",
-            created_at=self.now,
-            finished_at=None,
-        )
 
     def _audit(self, action: str, record: CorrectionRecord) -> None:
         self.entries.append(

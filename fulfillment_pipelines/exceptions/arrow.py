@@ -12,7 +12,20 @@ from fulfillment_pipelines.errors import BadDataError
 
 _COLUMNS = tuple(field.name for field in fields(Finding))
 _ABSENT_IS_EMPTY = frozenset(
-    {"node", "order_id", "message", "target_role", "payload", "precondition", "judgement_reason", "currency"}
+    {
+        "node",
+        "order_id",
+        "message",
+        "target_role",
+        "payload",
+        "precondition",
+        "judgement_reason",
+        "currency",
+        "steps_done",
+        "parent_code",
+        "parent_business_key",
+        "parent_node",
+    }
 )
 
 

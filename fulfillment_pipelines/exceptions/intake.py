@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from fulfillment_pipelines.domain.case import Case, CaseEvent, CaseEventKind, CaseState, RuleRun, case_id_of
@@ -36,6 +37,7 @@ _MATERIAL = (
     "delta_qty",
     "value_at_risk_amount",
     "currency",
+    "parent_case_id",
 )
 
 
@@ -124,7 +126,7 @@ def intake(
     differing = (case_id for case_id, finding in by_case.items() if finding.verdict is Verdict.DIFFER)
     known |= cases_by_id(work, (case_id for case_id in differing if case_id not in known))
 
-    judgement = _Judgement(policy, now)
+    judgement = _Judgement(policy, now, parents=_parents(by_case))
     for case_id, finding in sorted(by_case.items()):
         judgement.see(case_id, finding, known.get(case_id))
     judged = (case for case_id, case in sorted(known.items()) if case_id not in by_case)
@@ -156,6 +158,7 @@ class _Judgement:
 
     policy: CasePolicy
     now: datetime
+    parents: Mapping[str, str]
     inserts: list[Case] = field(default_factory=list)
     updates: list[Case] = field(default_factory=list)
     events: list[CaseEvent] = field(default_factory=list)
@@ -193,7 +196,7 @@ class _Judgement:
 
     def write(self, work: UnitOfWork) -> None:
         """Write all changes and, if there are any, what was done to the audit log."""
-        insert_cases(work, self.inserts)
+        insert_cases(work, _parents_first(self.inserts))
         update_cases(work, self.updates)
         append_events(work, self.events)
         if self.events:
@@ -218,19 +221,19 @@ class _Judgement:
         )
 
     def _open(self, case_id: str, finding: Finding) -> None:
-        case = _new_case(case_id, finding, self.policy, self.now)
+        case = _new_case(case_id, finding, self.policy, self.now, parent_case_id=self.parents.get(case_id))
         self.inserts.append(case)
         self._record(replace(case, state=CaseState.DETECTED), case, CaseEventKind.OPENED, finding.watermark_at)
         self._count("opened", case_id)
 
     def _reopen(self, finding: Finding, case: Case) -> None:
-        fresh = _new_case(case.case_id, finding, self.policy, self.now)
+        parent_case_id = self.parents.get(case.case_id)
+        fresh = _new_case(case.case_id, finding, self.policy, self.now, parent_case_id=parent_case_id)
         reopened = replace(
             fresh,
             state=move(case, CaseState.REOPENED).state,
             detected_at=case.detected_at,
             times_opened=case.times_opened + 1,
-            parent_case_id=case.parent_case_id,
         )
         self.updates.append(reopened)
         self._record(case, reopened, CaseEventKind.REOPENED, finding.watermark_at)
@@ -250,7 +253,11 @@ class _Judgement:
             delta_qty=None if finding.delta_qty is None else to_quantity(finding.delta_qty),
             value_at_risk_amount=to_amount(finding.value_at_risk_amount),
             currency=finding.currency,
+            # A cause that is cured first stays the cause; from then on the case is worked on by itself.
+            parent_case_id=self.parents.get(case.case_id, case.parent_case_id),
         )
+        if case.parent_case_id and case.case_id not in self.parents:
+            seen = self._routed(finding, seen)
         if seen.severity is not case.severity:
             calendar = self.policy.routing.calendar_of(seen.owner)
             due = self.policy.sla.due_times(seen.severity, case.condition_since, calendar)
@@ -261,6 +268,13 @@ class _Judgement:
         if changed:
             self._record(case, seen, CaseEventKind.REFRESHED, finding.watermark_at)
         self._count("updated" if changed else "unchanged", case.case_id)
+
+    def _routed(self, finding: Finding, case: Case) -> Case:
+        """Give a case whose cause is gone to the person its team has named, unless somebody is at it."""
+        assignee = self.policy.routing.assignee_of(finding)
+        if case.state is not CaseState.OPEN or case.assignee or assignee is None:
+            return case
+        return replace(move(case, CaseState.ASSIGNED), assignee=assignee)
 
     def _record(
         self, before: Case, after: Case, event: CaseEventKind, watermark_at: datetime, note: str | None = None
@@ -284,8 +298,34 @@ def _outdated(finding: Finding, case: Case) -> bool:
     return finding.watermark_at < case.last_seen_watermark_at
 
 
-def _new_case(case_id: str, finding: Finding, policy: CasePolicy, now: datetime) -> Case:
-    assignee = policy.routing.assignee_of(finding)
+def _parents(by_case: Mapping[str, Finding]) -> dict[str, str]:
+    """Return, by case, the case of the break that causes it; a case that has one is not routed by itself."""
+    found = {
+        case_id: case_id_of(finding.parent_code, finding.parent_business_key, finding.parent_node)
+        for case_id, finding in by_case.items()
+        if finding.parent_code and finding.verdict is Verdict.DIFFER
+    }
+    return {
+        case_id: parent
+        for case_id, parent in found.items()
+        if parent in by_case and by_case[parent].verdict is Verdict.DIFFER
+    }
+
+
+def _parents_first(cases: Iterable[Case]) -> list[Case]:
+    """A row must exist before another refers to it; what refers to a case that existed before may stand anywhere."""
+    by_id = {case.case_id: case for case in cases}
+    order = TopologicalSorter(
+        {case_id: {case.parent_case_id} & by_id.keys() for case_id, case in by_id.items() if case.parent_case_id}
+    )
+    behind = {case_id: position for position, case_id in enumerate(order.static_order())}
+    return sorted(by_id.values(), key=lambda case: behind.get(case.case_id, 0))
+
+
+def _new_case(
+    case_id: str, finding: Finding, policy: CasePolicy, now: datetime, *, parent_case_id: str | None = None
+) -> Case:
+    assignee = None if parent_case_id else policy.routing.assignee_of(finding)
     due = policy.sla.due_times(finding.severity, finding.condition_since, policy.routing.calendar_of(finding.owner))
     return Case(
         case_id=case_id,
@@ -315,6 +355,6 @@ def _new_case(case_id: str, finding: Finding, policy: CasePolicy, now: datetime)
         times_opened=1,
         rule_version=finding.rule_version,
         evidence=finding.evidence,
-        parent_case_id=None,
+        parent_case_id=parent_case_id,
         suppressed_until=None,
     )

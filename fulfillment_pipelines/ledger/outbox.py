@@ -183,6 +183,7 @@ def _claimable(lease: Lease) -> Select[Any]:
             kill_switch.c.scope == SwitchScope.EVERYTHING,
             and_(kill_switch.c.scope == SwitchScope.TARGET, kill_switch.c.name == outbox.c.target),
             and_(kill_switch.c.scope == SwitchScope.RULE, kill_switch.c.name == correction.c.code),
+            and_(kill_switch.c.scope == SwitchScope.CASE, kill_switch.c.name == correction.c.case_id),
         )
     )
     return (

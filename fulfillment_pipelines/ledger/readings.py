@@ -75,11 +75,12 @@ class CorrectionFile:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case, its history and its corrections, oldest first."""
+    """A case with its history, its corrections and the cases that it causes; each oldest first."""
 
     case: Case
     history: tuple[CaseEvent, ...]
     corrections: tuple[CorrectionFile, ...]
+    children: tuple[Case, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def show_case(work: UnitOfWork, case_id: str) -> CaseFile | None:
             )
             for row in records
         ),
+        children=tuple(case_of(row) for row in work.rows(_children_of(case_id))),
     )
 
 
@@ -188,6 +190,11 @@ def totals_by_code(work: UnitOfWork) -> list[CodeTotal]:
         CodeTotal(row.code, row.currency, row.open_cases, row.ended_cases, row.value_at_risk_amount or Decimal("0.00"))
         for row in rows
     ]
+
+
+def _children_of(case_id: str) -> Select[Any]:
+    children = select(exception_case).where(exception_case.c.parent_case_id == case_id)
+    return children.order_by(exception_case.c.detected_at, exception_case.c.case_id)
 
 
 def _of_case(case_id: str) -> Select[Any]:

@@ -22,6 +22,11 @@ class SwitchScope(StrEnum):
     EVERYTHING = "everything"
     TARGET = "target"
     RULE = "rule"
+    CASE = "case"
+
+
+RELEASED = "kill_switch.released"
+"""How the audit log calls it that a person lets automation go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,16 @@ class KillSwitch:
 
     Attributes:
         scope: What it stops.
-        name: The target's declared name or the exception code; empty for everything.
+        name: The target's declared name, the exception code, or the identity of the case; empty for everything.
     """
 
     scope: SwitchScope
     name: str = ""
+
+
+def subject_of(scope: SwitchScope, name: str) -> str:
+    """Return what the audit log calls a switch."""
+    return f"{scope}:{name}"
 
 
 def engaged_switches(work: UnitOfWork) -> frozenset[KillSwitch]:
@@ -57,9 +67,9 @@ def release(work: UnitOfWork, switch: KillSwitch, *, actor: str, reason: str, no
     if switch not in engaged_switches(work):
         return
     work.change(delete(kill_switch).where(kill_switch.c.scope == switch.scope, kill_switch.c.name == switch.name))
-    _record(work, switch, "kill_switch.released", actor=actor, reason=reason, now=now)
+    _record(work, switch, RELEASED, actor=actor, reason=reason, now=now)
 
 
 def _record(work: UnitOfWork, switch: KillSwitch, action: str, *, actor: str, reason: str, now: datetime) -> None:
-    subject = f"{switch.scope}:{switch.name}"
+    subject = subject_of(switch.scope, switch.name)
     audit.append(work, [audit.AuditEntry(now, actor, action, subject, {"reason": reason})])

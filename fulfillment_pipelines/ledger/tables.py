@@ -196,7 +196,7 @@ kill_switch = Table(
     Column("engaged_by", String(128), nullable=False),
     Column("reason", Text, nullable=False),
 )
-"""One row per switch that is engaged now: a target, a rule, or everything."""
+"""One row per switch that is engaged now: a target, a rule, a case, or everything."""
 
 # Temporary and of one connection: the keys a set-wise statement is about.
 staged_key = Table("staged_key", MetaData(), Column("key", Text, primary_key=True), prefixes=["temporary"])

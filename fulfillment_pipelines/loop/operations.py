@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from fulfillment_pipelines.sql_models import read_models
+import sqlglot
+from sqlglot import exp
+
+from fulfillment_pipelines.sql_models import SqlModel, read_models
 from fulfillment_pipelines.warehouse import Connection, Warehouse
+
+_COLUMNS: Final = """
+    select column_name from duckdb_columns() where database_name = 'lake' and table_name = $table
+"""
 
 
 def create_operations_tables(folder: Path, transaction: Connection) -> None:
-    """Create the tables that do not exist."""
+    """Create the tables that do not exist, and give those of an earlier version the columns they lack."""
     for model in read_models(folder):
         transaction.execute(model.body)
+        present = {name for (name,) in transaction.execute(_COLUMNS, {"table": model.name}).fetchall()}
+        for name, kind in _declared_columns(model):
+            if name not in present:
+                added = exp.Alter(
+                    this=exp.to_table(model.name),
+                    kind="TABLE",
+                    actions=[exp.ColumnDef(this=exp.to_identifier(name), kind=kind)],
+                )
+                transaction.execute(added.sql(dialect="duckdb"))
+
+
+def _declared_columns(model: SqlModel) -> Iterator[tuple[str, exp.DataType]]:
+    for column in sqlglot.parse_one(model.body, read="duckdb").find_all(exp.ColumnDef):
+        yield column.name, column.args["kind"]
 
 
 def latest_as_of(warehouse: Warehouse) -> datetime | None:

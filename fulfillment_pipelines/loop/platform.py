@@ -29,8 +29,10 @@ from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 from fulfillment_pipelines.loop.operations import create_operations_tables, latest_as_of
+from fulfillment_pipelines.reconcile.matching import read_matching_policy
 from fulfillment_pipelines.reconcile.rules import read_rules
 from fulfillment_pipelines.reconcile.runner import Reconciler
+from fulfillment_pipelines.reconcile.timing import read_timing_policy
 from fulfillment_pipelines.reconcile.tolerances import read_tolerances
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.snapshots.landing import LandingArea
@@ -67,9 +69,9 @@ class Platform:
     clock: Clock
     machine_clock: Clock
 
-    def target_of(self, role: str, node: str) -> str:
-        """Return the declared name of the system that plays a role at a node."""
-        return self.registry.system_for(Role(role), node)
+    def target_of(self, role: str, node: str, message: str) -> str:
+        """Return the declared name of the system that plays a role at a node and takes a message."""
+        return self.registry.system_for(Role(role), node, message)
 
     def refresh_clock(self) -> None:
         """Let the clock notice what the systems have reported since."""
@@ -211,6 +213,8 @@ def _reconciler(sql: Path, distributor: Distributor, warehouse: Warehouse, refer
         reference=reference,
         rules=[rule for rule in rules if rule.is_applicable(reference.feeds)],
         tolerances=read_tolerances(distributor.seeds / "tolerances.yaml"),
+        matching=read_matching_policy(distributor.seeds / "matching.yaml"),
+        timing=read_timing_policy(distributor.seeds / "timing.yaml"),
     )
 
 

@@ -16,6 +16,8 @@ from fulfillment_pipelines.corrections.policy import CorrectionPolicy
 from fulfillment_pipelines.exceptions.routing import RoutingSeed
 from fulfillment_pipelines.exceptions.seeds import CALENDARS
 from fulfillment_pipelines.exceptions.sla import SlaSeed
+from fulfillment_pipelines.reconcile.matching import MatchingPolicy
+from fulfillment_pipelines.reconcile.timing import TimingPolicy
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
 from fulfillment_pipelines.systems.yaml_file import read_yaml
 
@@ -58,6 +60,8 @@ SEED_FILES: Final = (
     SeedFile("nodes.yaml", "nodes file", TypeAdapter(NodesSeed)),
     SeedFile("calendars.yaml", "calendars file", CALENDARS),
     SeedFile("tolerances.yaml", "tolerances file", TypeAdapter(Tolerances)),
+    SeedFile("matching.yaml", "matching policy", TypeAdapter(MatchingPolicy)),
+    SeedFile("timing.yaml", "timing policy", TypeAdapter(TimingPolicy)),
     SeedFile("sla.yaml", "SLA policy", TypeAdapter(SlaSeed)),
     SeedFile("routing.yaml", "routing policy", TypeAdapter(RoutingSeed)),
     SeedFile("corrections.yaml", "correction policy", TypeAdapter(CorrectionPolicy)),

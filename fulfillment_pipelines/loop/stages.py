@@ -14,14 +14,17 @@ from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed, 
 from fulfillment_pipelines.canonical.expectations import LandedCounts, Validator
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
 from fulfillment_pipelines.corrections.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.loop_guard import stop_loops
 from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.errors import InvariantError
 from fulfillment_pipelines.exceptions.arrow import findings_of
 from fulfillment_pipelines.exceptions.intake import IntakeResult, intake
+from fulfillment_pipelines.ledger.history import case_history, correction_history
 from fulfillment_pipelines.loop.operations import admitted_snapshots, last_cursors
 from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.reconcile.platform_records import LOOKBACK, PlatformRecords
 from fulfillment_pipelines.reconcile.runner import Reconciliation
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.snapshots.pulling import PullAttempt, PullRequest, pull_all, record_attempts
@@ -127,8 +130,13 @@ def _stage(
 
 
 def reconcile(platform: Platform, *, full: bool, progress: Callable[[str], None] = lambda _: None) -> Reconciliation:
-    """Run the rules over everything, or over what changed."""
-    return platform.reconciler.reconcile(platform.clock.now(), full=full, progress=progress)
+    """Run the rules over everything, or over what changed, and over what the platform itself has done."""
+    now = platform.clock.now()
+    with platform.ledger.reading() as work:
+        records = PlatformRecords(
+            corrections=correction_history(work, since=now - LOOKBACK), cases=case_history(work) if full else ()
+        )
+    return platform.reconciler.reconcile(now, full=full, records=records, progress=progress)
 
 
 def require_invariants(reconciliation: Reconciliation) -> None:
@@ -157,7 +165,8 @@ def decide(platform: Platform) -> Decisions:
     now = platform.clock.now()
     with platform.ledger.unit_of_work() as work:
         taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
-        confirmed = confirm(work, now=now)
+        confirmed = confirm(work, findings, now=now)
+        stop_loops(work, findings, now=now)
         proposed = propose(work, findings, policy=platform.correction_policy, target_of=platform.target_of, now=now)
         work.commit()
     return Decisions(taken, confirmed, proposed)

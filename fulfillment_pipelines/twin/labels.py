@@ -20,6 +20,7 @@ class Label:
         condition_since: When the difference became true in the world, in UTC; a fault whose goods leave with the
             legacy site's next cycle becomes true a little after it was injected.
         note: What was done, in words for a person.
+        secondary: Other codes the same fault moves with it, as children of the primary case; empty for most faults.
     """
 
     code: str
@@ -29,10 +30,12 @@ class Label:
     injected_at: datetime
     condition_since: datetime
     note: str
+    secondary: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the label as JSON values; instants are ISO 8601 text."""
         values = asdict(self)
+        values["secondary"] = list(self.secondary)
         values["injected_at"] = self.injected_at.isoformat()
         values["condition_since"] = self.condition_since.isoformat()
         return values
@@ -41,4 +44,4 @@ class Label:
     def from_json(cls, values: dict[str, Any]) -> Label:
         """Return the label that `as_json` wrote."""
         instants = {name: datetime.fromisoformat(values[name]) for name in ("injected_at", "condition_since")}
-        return cls(**{**values, **instants})
+        return cls(**{**values, **instants, "secondary": tuple(values.get("secondary", ()))})

@@ -30,3 +30,7 @@ class Office(Protocol):
     def spoil(self, system: str, entity: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return records as the system sends them, with its present defects in them."""
         ...
+
+    def swallows(self, system: str, content: bytes) -> bool:
+        """Return whether a system acknowledges a message with this body and forgets it."""
+        ...

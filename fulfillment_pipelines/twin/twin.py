@@ -7,21 +7,27 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from starlette.applications import Starlette
+
 from fulfillment_pipelines.twin.control.control_api import control_application
 from fulfillment_pipelines.twin.distributor import Distributor, TwinState
 from fulfillment_pipelines.twin.history import STARTS_AT, live_through
 from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.systems.crm_api import crm_application
+from fulfillment_pipelines.twin.systems.edi_files import EdiFiles
 from fulfillment_pipelines.twin.systems.erp_api import ClientCredentials, TokenDesk, erp_application
 from fulfillment_pipelines.twin.systems.http_server import HttpServers
 from fulfillment_pipelines.twin.systems.north_files import NorthFiles
 from fulfillment_pipelines.twin.systems.portal_api import portal_application
 from fulfillment_pipelines.twin.systems.postgres import PostgresServer
 from fulfillment_pipelines.twin.systems.switches import SwitchedApp, Switches
+from fulfillment_pipelines.twin.systems.tms_api import tms_application
 from fulfillment_pipelines.twin.systems.west_api import west_application
 from fulfillment_pipelines.twin.world.books import Shelf
 from fulfillment_pipelines.twin.world.catalogue import write_unit_conversions
@@ -29,7 +35,9 @@ from fulfillment_pipelines.twin.world.demand import Volume
 from fulfillment_pipelines.twin.world.timing import epoch
 
 _CLIENT_ID = "fulfillment"
+_CRM_USER = "fulfillment"
 _DATABASES = ("wms_east", "finance")  # named like the systems they belong to
+_DIRECTORIES = {"WMS_NORTH_DIRECTORY": "wms_north", "EDI_DIRECTORY": "edi"}
 _KEY_BYTES = 18
 
 
@@ -89,40 +97,28 @@ class Twin:
             postgres = starting.enter_context(PostgresServer(_DATABASES))
             shelf = _open_shelf(postgres, starting)
             north = NorthFiles(home / "wms_north")
+            edi = EdiFiles(home / "edi", epoch(starts_at))
             volume = volume or Volume()
-            distributor = Distributor(shelf, north, seed=seed, volume=volume, start_at=epoch(starts_at))
+            distributor = Distributor(shelf, north, edi, seed=seed, volume=volume, start_at=epoch(starts_at))
             if history:
                 live_through(distributor, faults=faults)
             return cls._serve(home, distributor, postgres, starting)
 
     @classmethod
     def _serve(cls, home: Path, distributor: Distributor, postgres: PostgresServer, starting: ExitStack) -> Twin:
-        client_secret, portal_key, west_key, token = (secrets.token_urlsafe(_KEY_BYTES) for _ in range(4))
-        desk = TokenDesk(ClientCredentials(_CLIENT_ID, client_secret))
+        keys = _Keys(**{key.name: secrets.token_urlsafe(_KEY_BYTES) for key in fields(_Keys)})
+        desk = TokenDesk(ClientCredentials(_CLIENT_ID, keys.client_secret))
         addresses: dict[str, str] = {}
         twin = cls(home, addresses, distributor=distributor, desk=desk, postgres=postgres)
-        apps = {
-            "erp": erp_application(distributor, desk),
-            "portal": portal_application(distributor, portal_key),
-            "wms_west": west_application(distributor, west_key),
+        served = {
+            name: SwitchedApp(app, distributor.switches, name)
+            for name, app in _applications(distributor, desk, keys).items()
         }
-        served = {name: SwitchedApp(app, distributor.switches, name) for name, app in apps.items()}
-        servers = HttpServers({**served, "control": control_application(twin, token)})
+        servers = HttpServers({**served, "control": control_application(twin, keys.control)})
         starting.callback(servers.close)
-        addresses.update(
-            ERP_URL=servers.url("erp"),
-            ERP_CLIENT_ID=_CLIENT_ID,
-            ERP_CLIENT_SECRET=client_secret,
-            PORTAL_URL=servers.url("portal"),
-            PORTAL_API_KEY=portal_key,
-            WMS_WEST_URL=servers.url("wms_west"),
-            WMS_WEST_API_KEY=west_key,
-            WMS_EAST_DATABASE_URL=postgres.client_url("wms_east"),
-            FINANCE_DATABASE_URL=postgres.client_url("finance"),
-            WMS_NORTH_DIRECTORY=str(home / "wms_north"),
-            TWIN_CONTROL_URL=servers.url("control"),
-            TWIN_CONTROL_TOKEN=token,
-        )
+        addresses.update(_http_addresses(servers, keys))
+        addresses.update({f"{name.upper()}_DATABASE_URL": postgres.client_url(name) for name in _DATABASES})
+        addresses.update({name: str(home / folder) for name, folder in _DIRECTORIES.items()})
         write_unit_conversions(home / "unit_conversions.csv")
         _write_addresses(home / "twin.env", addresses)
         starting.callback((home / "twin.env").unlink, missing_ok=True)
@@ -171,6 +167,14 @@ class Twin:
         """Return what is truly wrong, in the order of injection."""
         return self._distributor.labels
 
+    def settle(self, code: str, business_key: str, node: str) -> None:
+        """Let a person at the distributor settle a labelled difference by hand.
+
+        Raises:
+            RejectedError: Nothing of that kind is wrong, or nobody can settle it by hand.
+        """
+        self._distributor.settle(code, business_key, node)
+
     def repair(self, feed: str) -> int:
         """Let a source repair the broken rows of a feed such as `wms_west/shipments`; return how many."""
         return self._distributor.repair(feed)
@@ -193,6 +197,47 @@ class Twin:
     def expire_tokens(self) -> None:
         """Make every token of the ERP invalid."""
         self._desk.expire_all()
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What clients authenticate with; new at every start."""
+
+    client_secret: str
+    portal: str
+    west: str
+    tms: str
+    crm: str
+    control: str
+
+
+def _applications(distributor: Distributor, desk: TokenDesk, keys: _Keys) -> dict[str, Starlette]:
+    return {
+        "erp": erp_application(distributor, desk),
+        "portal": portal_application(distributor, keys.portal),
+        "wms_west": west_application(distributor, keys.west),
+        "tms": tms_application(distributor, keys.tms),
+        "crm": crm_application(distributor, _CRM_USER, keys.crm),
+    }
+
+
+def _http_addresses(servers: HttpServers, keys: _Keys) -> dict[str, str]:
+    return {
+        "ERP_URL": servers.url("erp"),
+        "ERP_CLIENT_ID": _CLIENT_ID,
+        "ERP_CLIENT_SECRET": keys.client_secret,
+        "PORTAL_URL": servers.url("portal"),
+        "PORTAL_API_KEY": keys.portal,
+        "WMS_WEST_URL": servers.url("wms_west"),
+        "WMS_WEST_API_KEY": keys.west,
+        "TMS_URL": servers.url("tms"),
+        "TMS_API_KEY": keys.tms,
+        "CRM_URL": servers.url("crm"),
+        "CRM_USER": _CRM_USER,
+        "CRM_PASSWORD": keys.crm,
+        "TWIN_CONTROL_URL": servers.url("control"),
+        "TWIN_CONTROL_TOKEN": keys.control,
+    }
 
 
 def _open_shelf(postgres: PostgresServer, starting: ExitStack) -> Shelf:

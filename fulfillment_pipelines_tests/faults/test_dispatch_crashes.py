@@ -116,7 +116,7 @@ def approved(
         findings = [make_finding(business_key=f"SO-{number}", message=message) for number in range(count)]
         with ledger.unit_of_work() as work:
             intake(work, findings, [], policy=case_policy, now=noon)
-            propose(work, findings, policy=correction_policy, target_of=lambda role, _node: role, now=noon)
+            propose(work, findings, policy=correction_policy, target_of=lambda role, *_: role, now=noon)
             work.commit()
 
     return approve

@@ -20,6 +20,8 @@ FOLDER_OF_PREFIX = {
     "canon": 20,
     "ref": 20,
     "previous": 30,
+    "match": 30,
+    "affected": 30,
     "rec": 30,
     "rule": 30,
     "kpi": 40,

@@ -33,6 +33,12 @@ class _Inject(_Command):
     count: int = Field(default=1, ge=1, le=1_000)
 
 
+class _Settle(_Command):
+    code: str
+    business_key: str
+    node: str = ""
+
+
 class _Repair(_Command):
     feed: str
 
@@ -64,6 +70,7 @@ def control_application(twin: TwinOperations, token: str) -> Starlette:
             route("/labels", "GET", desk.labels),
             route("/advance", "POST", desk.advance),
             route("/faults", "POST", desk.inject),
+            route("/settle", "POST", desk.settle),
             route("/repair", "POST", desk.repair),
             route("/systems/{system}", "PATCH", desk.switch),
             route("/tokens/expire", "POST", desk.expire_tokens),
@@ -94,6 +101,11 @@ class _ControlDesk:
     def inject(self, _: Request, content: bytes) -> Any:
         wanted = parsed_body(content, _Inject)
         return _as_json(self._twin.inject(wanted.code, wanted.count))
+
+    def settle(self, _: Request, content: bytes) -> Any:
+        wanted = parsed_body(content, _Settle)
+        self._twin.settle(wanted.code, wanted.business_key, wanted.node)
+        return {}
 
     def repair(self, _: Request, content: bytes) -> Any:
         return {"repaired": self._twin.repair(parsed_body(content, _Repair).feed)}

@@ -78,6 +78,10 @@ class TwinClient:
         """Return what is truly wrong, in the order of injection."""
         return tuple(map(Label.from_json, self._call("GET", "/labels")))
 
+    def settle(self, code: str, business_key: str, node: str) -> None:
+        """Let a person at the distributor settle a labelled difference by hand."""
+        self._call("POST", "/settle", {"code": code, "business_key": business_key, "node": node})
+
     def repair(self, feed: str) -> int:
         """Let a source repair the broken rows of a feed such as `wms_west/shipments`; return how many."""
         return int(self._call("POST", "/repair", {"feed": feed})["repaired"])

@@ -33,6 +33,10 @@ class TwinOperations(Protocol):
         """Return what is truly wrong, in the order of injection."""
         ...
 
+    def settle(self, code: str, business_key: str, node: str) -> None:
+        """Let a person at the distributor settle a labelled difference by hand."""
+        ...
+
     def repair(self, feed: str) -> int:
         """Let a source repair the broken rows of a feed such as `wms_west/shipments`; return how many."""
         ...

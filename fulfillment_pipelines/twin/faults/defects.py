@@ -1,4 +1,4 @@
-"""Rows that break the contract in a feed (SYS-02): how they come in, and how the source repairs them.
+"""What is wrong with a feed: rows that break its contract (SYS-02), answers that break off (SYS-01); and the repair.
 
 Rows of HTTP systems and of files are spoiled when they are sent; rows of databases are spoiled where they are kept.
 """
@@ -32,6 +32,7 @@ class Flaw:
         note: What is wrong, in words.
         spoil: Turns a good record into what is sent; None when the stored row is changed instead.
         stored: Column and bad value of a stored row; None when the row is spoiled on its way.
+        unit: The unit that nobody knows, where that is the flaw: a number without a meaning (INT-05), not a broken row.
     """
 
     system: str
@@ -43,6 +44,7 @@ class Flaw:
     note: str
     spoil: SpoiledRecords | None = None
     stored: tuple[str, str | None] | None = None
+    unit: str = ""
 
     @property
     def feed(self) -> str:
@@ -94,13 +96,30 @@ FLAWS = (
         note="the newest movement has a type that nobody knows",
         spoil=_with(type="GREMLIN"),
     ),
+)
+"""In the order in which they are injected."""
+
+UNKNOWN_UNITS = (
     Flaw(
         *("wms_north", "releases", "releases", tables.release_lines, "acked_at", "release_no"),
         note="the newest release is in a unit that nobody knows",
         spoil=_with(unit="PALL"),
+        unit="PALL",
+    ),
+    Flaw(
+        *("wms_west", "movements", "movements", tables.stock_movements, "moved_at", "movement"),
+        note="the newest movement is in a unit that nobody knows",
+        spoil=_with(unit="BUNDLE"),
+        unit="BUNDLE",
+    ),
+    Flaw(
+        *("wms_east", "movements", "", tables.stock_movements, "moved_at", "movement_no"),
+        note="the newest movement is in a unit that nobody knows",
+        stored=("unit", "CRATE"),
+        unit="CRATE",
     ),
 )
-"""In the order in which they are injected."""
+"""In the order in which they are injected, as INT-05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +144,15 @@ class Defects:
 
     def __init__(self) -> None:
         self._present: list[Defect] = []
+        self._cut_short: dict[tuple[str, str], int] = {}
+
+    def cut_short(self, system: str, sent_as: str, repair_at: int) -> None:
+        """Let the pages of a feed lack their last record until the source repairs it; the total still counts it."""
+        self._cut_short[system, sent_as] = repair_at
+
+    def is_cut_short(self, system: str, sent_as: str) -> bool:
+        """Return whether the pages of a feed lack records now."""
+        return (system, sent_as) in self._cut_short
 
     @property
     def feeds(self) -> frozenset[str]:
@@ -147,6 +175,8 @@ class Defects:
         chosen = [
             defect for defect in self._present if (defect.repair_at <= at if feed is None else defect.flaw.feed == feed)
         ]
+        if feed is None:
+            self._cut_short = {cut: until for cut, until in self._cut_short.items() if until > at}
         for defect in chosen:
             if defect.flaw.stored:
                 name, _ = defect.flaw.stored
@@ -167,7 +197,7 @@ class Defects:
                     for record in records
                     for sent in (spoil(record) if record.get(flaw.sent_key) == defect.key else [record])
                 ]
-        return records
+        return records[:-1] if self.is_cut_short(system, sent_as) else records
 
 
 def newest_rows(books: Books, flaw: Flaw, limit: int) -> list[Row[Any]]:
@@ -175,7 +205,8 @@ def newest_rows(books: Books, flaw: Flaw, limit: int) -> list[Row[Any]]:
     newest = flaw.table.c[flaw.newest_by]
     query = select(flaw.table).where(newest.is_not(None)).order_by(newest.desc(), _key(flaw)).limit(limit)
     if flaw.system == "finance":
-        query = query.where(flaw.table.c.status == "POSTED")
+        # one line makes the document, and it names its order
+        query = query.where(flaw.table.c.status == "POSTED", flaw.table.c.order_no.like("SO-%"))
     return list(_connection(books, flaw).execute(query))
 
 

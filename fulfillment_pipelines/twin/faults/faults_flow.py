@@ -27,6 +27,9 @@ _INVOICED_AFTER_SECONDS = 120
 _POSTED_AFTER_SECONDS = 60
 _EVERY_FOURTH = 4
 _RESOLVED_AFTER_SECONDS = 300
+NO_BILLING_NOISE = {"billed_price_change": 0, "amount_rounding": 0, "reference_damage": 0}
+"""What is set on a leg that a fault strikes, so that nothing harmless blurs it."""
+
 _SITE_SYSTEMS = {Node.EAST: "wms_east", Node.WEST: "wms_west", Node.NORTH: "wms_north"}
 
 
@@ -163,4 +166,5 @@ def hold_not_cleared(context: FaultContext) -> Label:
 
 
 def _change_leg(context: FaultContext, leg: Row[Any], **changes: Any) -> None:
+    changes = {**NO_BILLING_NOISE, **changes}
     context.books.truth.execute(update(true_legs).where(true_legs.c.leg_id == leg.leg_id).values(**changes))

@@ -13,14 +13,16 @@ from fulfillment_pipelines.errors import RejectedError
 from fulfillment_pipelines.twin.faults.defects import FLAWS, newest_rows
 from fulfillment_pipelines.twin.faults.targets import FaultContext, in_whole_units
 from fulfillment_pipelines.twin.labels import Label
-from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU, NODES, Node
+from fulfillment_pipelines.twin.world.catalogue import CUSTOMERS, ITEM_BY_SKU, NODES, Node
 from fulfillment_pipelines.twin.world.demand import next_id
 from fulfillment_pipelines.twin.world.extra_orders import NewLine, some_lines, write_order
 from fulfillment_pipelines.twin.world.order_flow import lines_of
 from fulfillment_pipelines.twin.world.plan import Kind, schedule
-from fulfillment_pipelines.twin.world.stock_flow import PositionChange, change_erp_positions, change_site_positions
+from fulfillment_pipelines.twin.world.reservation_flow import add_reservation
+from fulfillment_pipelines.twin.world.stock_flow import PositionChange, change_erp_positions
 from fulfillment_pipelines.twin.world.system_tables import inventory, stock
 from fulfillment_pipelines.twin.world.timing import DAY_SECONDS, next_cycle
+from fulfillment_pipelines.twin.world.trading_partners import is_edi
 from fulfillment_pipelines.twin.world.truth_tables import hold_views, true_lines, true_movements, true_orders
 
 _STOCK_ERROR_SHARE = 10  # one tenth of the stock on hand
@@ -70,7 +72,8 @@ def stock_reserved_locally(context: FaultContext) -> Label:
         if reserved is None:
             continue
         context.targets.touch(order_no=line.order_no, position=(line.node, line.sku))
-        change_site_positions(books, [PositionChange(line.node, line.sku, promised=reserved)])
+        number = f"RS-OWN-{line.node}-{line.sku}-{context.at}"
+        add_reservation(books, line.node, number, line.sku, reserved, at=context.at)
         since = next_cycle(context.at) if line.node == Node.NORTH else context.at
         note = f"the site reserved {reserved} for itself"
         return context.label("INV-02", line.sku, node=line.node, system=_system(line.node), since=since, note=note)
@@ -107,16 +110,18 @@ def order_entered_twice(context: FaultContext) -> Label:
 
 
 def order_lost(context: FaultContext) -> Label:
-    """INT-03: the portal accepts an order and the ERP never creates it."""
+    """INT-03: a channel, the portal and EDI in turn, accepts an order and the ERP never creates it."""
+    by_document = context.serial % 2 == 1
+    customers = [customer for customer in CUSTOMERS if is_edi(customer) == by_document]
+    customer_no = customers[int(context.rng.integers(len(customers)))]
     lines = some_lines(context.rng, context.at)
-    order_id, order_no, portal_id = write_order(
-        context.books.truth, context.rng, lines, at=context.at, create_lost=True
+    order_id, order_no, channel_order_no = write_order(
+        context.books.truth, context.rng, lines, at=context.at, customer_no=customer_no, create_lost=True
     )
     schedule(context.books.truth, Kind.PLACE_ORDER, [(context.at, order_id)])
     context.targets.touch(order_no=order_no)
-    return context.label(
-        "INT-03", portal_id, node="", system="erp", since=context.at, note="the order was lost between portal and ERP"
-    )
+    note = f"the order was lost between {'EDI' if by_document else 'portal'} and ERP"
+    return context.label("INT-03", channel_order_no, node="", system="erp", since=context.at, note=note)
 
 
 def contract_broken(context: FaultContext) -> Label:

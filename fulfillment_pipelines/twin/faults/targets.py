@@ -14,10 +14,13 @@ from sqlalchemy import Row, exists, select, update
 
 from fulfillment_pipelines.errors import RejectedError
 from fulfillment_pipelines.twin.faults.defects import Defects
+from fulfillment_pipelines.twin.faults.write_backs import WriteBacks
 from fulfillment_pipelines.twin.labels import Label
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU, NODES, Node
+from fulfillment_pipelines.twin.world.master_data import CONSOLIDATED_CUSTOMERS
 from fulfillment_pipelines.twin.world.plan import Kind
+from fulfillment_pipelines.twin.world.return_flow import coming_back
 from fulfillment_pipelines.twin.world.system_tables import order_lines
 from fulfillment_pipelines.twin.world.timing import instant, next_cycle
 from fulfillment_pipelines.twin.world.truth_tables import hold_views, plan, true_legs, true_lines, true_orders
@@ -26,6 +29,7 @@ _Candidate = TypeVar("_Candidate")
 
 _SMALLEST_FAULTED_QTY = 4
 _UNTIL_DEPARTURE = (Kind.RELEASE_LINE, Kind.TAKE_IN_RELEASE, Kind.PICK_LINE)
+_DEPARTURE = (Kind.PACK_LEG, Kind.SHIP_LEG)
 
 
 class Targets:
@@ -39,6 +43,7 @@ class Targets:
         self._rng = rng
         self._orders: set[str] = set()
         self._positions: set[tuple[str, str]] = set()
+        self._customers: set[str] = set()
 
     def untouched_order(self, order_no: str) -> bool:
         """Return whether no fault has touched an order."""
@@ -48,8 +53,20 @@ class Targets:
         """Return whether no fault has touched a position."""
         return (node, sku) not in self._positions
 
-    def touch(self, *, order_no: str | None = None, position: tuple[str, str] | None = None) -> None:
-        """Keep later faults away from an order or a position."""
+    def untouched_customer(self, customer_no: str) -> bool:
+        """Return whether no fault has touched what a customer may owe."""
+        return customer_no not in self._customers
+
+    def touch(
+        self,
+        *,
+        order_no: str | None = None,
+        position: tuple[str, str] | None = None,
+        customer_no: str | None = None,
+    ) -> None:
+        """Keep later faults away from an order, a position or a customer's credit."""
+        if customer_no is not None:
+            self._customers.add(customer_no)
         if order_no is not None:
             self._orders.add(order_no)
         if position is not None:
@@ -90,7 +107,7 @@ class Targets:
             and wanted(line)
         ]
         # orders ahead of their time stay open demand, which other faults need: they come last
-        lines.sort(key=lambda line: (line.node != NODES[serial % len(NODES)], line.release_due_at > at + 86_400 * 3))
+        lines.sort(key=lambda line: (line.release_due_at > at + 86_400 * 3, line.node != NODES[serial % len(NODES)]))
         if not lines:
             raise RejectedError(
                 "There is no order line left for the fault.",
@@ -110,6 +127,7 @@ class FaultContext:
         books: The open books.
         targets: What is still untouched.
         defects: Where broken rows are brought in.
+        write_backs: Where it is arranged that corrections fail.
         rng: The desk's chance.
         serial: How many faults of this code came before: turns variants and sites.
         at: Now, in epoch seconds.
@@ -118,11 +136,22 @@ class FaultContext:
     books: Books
     targets: Targets
     defects: Defects
+    write_backs: WriteBacks
     rng: np.random.Generator
     serial: int
     at: int
 
-    def label(self, code: str, business_key: str, *, node: str, system: str, since: int, note: str) -> Label:
+    def label(
+        self,
+        code: str,
+        business_key: str,
+        *,
+        node: str,
+        system: str,
+        since: int,
+        note: str,
+        secondary: tuple[str, ...] = (),
+    ) -> Label:
         """Return the label of what was just broken; `since` is in epoch seconds."""
         return Label(
             code=code,
@@ -132,6 +161,7 @@ class FaultContext:
             injected_at=instant(self.at),
             condition_since=instant(since),
             note=note,
+            secondary=secondary,
         )
 
 
@@ -150,7 +180,7 @@ def hurry(books: Books, line: Row[Any], at: int) -> int:
     books.truth.execute(update(plan).where(planned, plan.c.kind == Kind.RELEASE_LINE).values(at=at))
     books.truth.execute(update(plan).where(planned, plan.c.kind.in_(_UNTIL_DEPARTURE[1:])).values(at=leaves_at))
     legs = select(true_legs.c.leg_id).where(true_legs.c.line_id == line.line_id)
-    books.truth.execute(update(plan).where(plan.c.kind == Kind.SHIP_LEG, plan.c.subject.in_(legs)).values(at=leaves_at))
+    books.truth.execute(update(plan).where(plan.c.kind.in_(_DEPARTURE), plan.c.subject.in_(legs)).values(at=leaves_at))
     return leaves_at
 
 
@@ -163,6 +193,15 @@ def due_now(books: Books, line: Row[Any], at: int) -> None:
         update(order_lines)
         .where(order_lines.c.order_no == line.order_no, order_lines.c.line_no == line.line_no)
         .values(release_due_at=at, updated_at=at)
+    )
+
+
+def nothing_left(expected: str) -> RejectedError:
+    """Return the error for a fault that finds nothing to strike; `expected` says what it looked for."""
+    return RejectedError(
+        "There is nothing left that the fault could strike.",
+        expected=expected,
+        remedy="advance the twin until new orders have come in",
     )
 
 
@@ -182,17 +221,30 @@ def in_whole_units(quantity: int, node: str, sku: str) -> int:
 def _open_lines(books: Books) -> list[Row[Any]]:
     held = exists().where(hold_views.c.order_id == true_lines.c.order_id)
     left = exists().where(true_legs.c.line_id == true_lines.c.line_id, true_legs.c.shipped_at.is_not(None))
+    unallocated = exists().where(plan.c.kind == Kind.ALLOCATE_LINE, plan.c.subject == true_lines.c.line_id)
     query = (
-        select(true_lines, true_orders.c.order_no, true_orders.c.portal_id, true_orders.c.customer_no)
+        select(
+            true_lines,
+            true_orders.c.order_no,
+            true_orders.c.portal_id,
+            true_orders.c.customer_no,
+            true_orders.c.created_at,
+        )
         .join(true_orders, true_orders.c.order_id == true_lines.c.order_id)
         .where(
             true_orders.c.created_at.is_not(None),
             true_lines.c.cancel_qty == 0,
             true_lines.c.qty >= _SMALLEST_FAULTED_QTY,
+            true_orders.c.customer_no.not_in(CONSOLIDATED_CUSTOMERS),  # whose documents name no order
+            true_lines.c.allocate_at.is_(None),
             ~true_lines.c.ack_lost,
             ~held,
             ~left,
+            ~unallocated,
         )
         .order_by(true_lines.c.line_id)
     )
-    return list(books.truth.execute(query))
+    legs = books.truth.execute(select(true_legs.c.leg_id, true_legs.c.line_id)).all()
+    line_of = {leg.leg_id: leg.line_id for leg in legs}
+    returned = {line_of[leg_id] for leg_id in coming_back(list(line_of))}  # what comes back would blur the fault
+    return [line for line in books.truth.execute(query) if line.line_id not in returned]

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, Table, insert, select
+from sqlalchemy import ColumnElement, insert, select
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,7 +21,8 @@ from starlette.routing import Route
 
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.twin.office import Office
-from fulfillment_pipelines.twin.systems import erp_reactions
+from fulfillment_pipelines.twin.systems import erp_reactions, erp_requests
+from fulfillment_pipelines.twin.systems.erp_feeds import FEEDS
 from fulfillment_pipelines.twin.systems.http_answers import UnauthenticatedError, application, parsed_body
 from fulfillment_pipelines.twin.systems.message_fields import WholeNumber
 from fulfillment_pipelines.twin.systems.message_objects import LegMessage, UnknownObjectError, require
@@ -38,33 +39,6 @@ _PAGING = {"cursor", "limit", "updated_since"}
 
 Write = Callable[[Books, Request, bytes, int], tuple[int, dict[str, Any]]]
 """Applies one write at a moment and returns status code and body."""
-
-
-def _feed(table: Table, *names: str) -> Feed:
-    return Feed(table, {name: table.c[name] for name in names})
-
-
-_FEEDS = {
-    "sales-orders": _feed(
-        tables.sales_orders,
-        *("order_no", "channel", "channel_order_no", "customer_no", "customer_po", "status", "currency", "ordered_at"),
-    ),
-    "sales-order-lines": _feed(
-        tables.order_lines,
-        *("order_no", "line_no", "sku", "uom", "qty_ordered", "qty_cancelled", "qty_allocated", "unit_price"),
-        *("currency", "site", "release_due_at", "promised_at"),
-    ),
-    "releases": _feed(tables.erp_releases, "release_no", "order_no", "line_no", "site", "sku", "uom", "qty", "sent_at"),
-    "shipment-confirmations": _feed(
-        tables.confirmations,
-        *("shipment_no", "order_no", "line_no", "site", "sku", "uom", "qty", "shipped_at", "confirmed_at"),
-    ),
-    "holds": _feed(tables.erp_holds, "hold_no", "order_no", "type", "status", "placed_by", "placed_at", "resolved_at"),
-    "inventory": _feed(tables.inventory, "site", "sku", "uom", "on_hand", "allocated", "atp"),
-    "inventory-adjustments": _feed(
-        tables.inventory_adjustments, "reference", "site", "sku", "qty", "reason", "booked_at"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +88,7 @@ class TokenDesk:
 def erp_application(office: Office, desk: TokenDesk) -> Starlette:
     """Return the ERP's REST interface."""
     api = _ErpApi(office, desk)
-    reads = [Route(f"/api/v1/{name}", api.listing(name), methods=["GET"]) for name in _FEEDS]
+    reads = [Route(f"/api/v1/{name}", api.listing(name), methods=["GET"]) for name in FEEDS]
     single = [
         Route("/api/v1/sales-orders/{order_no}", api.one("sales-orders", "order_no")),
         Route("/api/v1/holds/{hold_no}", api.one("holds", "hold_no")),
@@ -132,6 +106,18 @@ def erp_application(office: Office, desk: TokenDesk) -> Starlette:
         ),
         Route("/api/v1/inventory-adjustments", api.write(_adjust), methods=["POST"]),
         Route("/api/v1/inventory/{site}/{sku}", api.write(_set_atp), methods=["PATCH"]),
+        Route("/api/v1/sales-orders/{order_no}/amendments", api.write(erp_requests.take_over), methods=["POST"]),
+        Route(
+            "/api/v1/sales-order-lines/{order_no}/{line_no:int}",
+            api.write(erp_requests.allocate_less),
+            methods=["PATCH"],
+        ),
+        Route(
+            "/api/v1/shipment-confirmations/{shipment_no}/{order_no}/{line_no:int}/reverse",
+            api.write(erp_requests.reverse),
+            methods=["POST"],
+        ),
+        Route("/api/v1/cross-references", api.write(erp_requests.map_reference), methods=["POST"]),
     ]
     return application([Route("/oauth/token", api.token, methods=["POST"]), *reads, *single, *writes])
 
@@ -155,7 +141,7 @@ class _ErpApi:
         return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": _TOKEN_SECONDS})
 
     def listing(self, name: str) -> Callable[[Request], Response]:
-        feed = _FEEDS[name]
+        feed = FEEDS[name]
 
         def answer(request: Request) -> Response:
             self._desk.check(request)
@@ -169,7 +155,7 @@ class _ErpApi:
         return answer
 
     def one(self, name: str, *keys: str) -> Callable[[Request], Response]:
-        feed = _FEEDS[name]
+        feed = FEEDS[name]
 
         def answer(request: Request) -> Response:
             self._desk.check(request)
@@ -200,7 +186,8 @@ class _ErpApi:
             if known is not None:
                 return JSONResponse(known.body, known.status_code, headers={"Idempotent-Replay": "true"})
             # a refusal leaves by its error: it has no effect, and its key is not used up
-            status, body = apply(books, request, content, self._office.now)
+            forgotten = self._office.swallows("erp", content)
+            status, body = (200, {"id": key}) if forgotten else apply(books, request, content, self._office.now)
             books.erp.execute(insert(answers).values(idempotency_key=key, status_code=status, body=body))
         return JSONResponse(body, status)
 
@@ -253,8 +240,8 @@ class _NewAtp(_Body):
 
 def _create_order(books: Books, _: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
     order = parsed_body(content, _NewOrder)
-    if order.channel != "PORTAL":
-        raise BadDataError("Orders can be fetched from the portal only.", expected="PORTAL", found=order.channel)
+    if order.channel not in {"PORTAL", "EDI"}:
+        raise BadDataError("Orders are fetched from a channel.", expected="PORTAL or EDI", found=order.channel)
     order_no = erp_reactions.create_lost_order(books, order.channel_order_no, at)
     return 201, {"id": order_no, "order_no": order_no}
 

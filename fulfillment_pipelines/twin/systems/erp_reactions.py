@@ -16,6 +16,7 @@ from fulfillment_pipelines.twin.systems.message_objects import (
     find_position,
     require,
 )
+from fulfillment_pipelines.twin.systems.order_parking import problem_of
 from fulfillment_pipelines.twin.world.billing_flow import confirm_legs, settle_allocations
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.hold_flow import apply_erp_hold
@@ -47,6 +48,15 @@ def create_lost_order(books: Books, portal_id: str, at: int) -> str:
             found=order.order_no,
             remedy="read the order back",
         )
+    problem = problem_of(books, order) if order.is_parked else None
+    if problem is not None:
+        raise RejectedError(
+            f"Portal order '{portal_id}' cannot be taken in.",
+            expected="a complete order with known items",
+            found=problem,
+            remedy="complete the order at the portal, or map the number",
+        )
+    books.truth.execute(update(true_orders).where(true_orders.c.order_id == order.order_id).values(is_parked=False))
     # the ERP dates a release from the moment it has the order
     books.truth.execute(
         update(true_lines)

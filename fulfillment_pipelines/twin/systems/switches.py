@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fulfillment_pipelines.errors import RejectedError
 
-SYSTEMS = ("erp", "portal", "wms_east", "wms_west", "wms_north", "finance")
+SYSTEMS = ("erp", "portal", "wms_east", "wms_west", "wms_north", "finance", "tms", "crm", "edi")
 """Declared names of the twin's systems."""
 
 

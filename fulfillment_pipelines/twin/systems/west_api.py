@@ -20,6 +20,9 @@ from fulfillment_pipelines.twin.systems.message_fields import WholeNumber
 from fulfillment_pipelines.twin.systems.message_objects import UnknownObjectError, require
 from fulfillment_pipelines.twin.systems.pages import Feed, number, slice_of
 from fulfillment_pipelines.twin.systems.site_reactions import ReleaseMessage, receive_release, resolve_hold
+from fulfillment_pipelines.twin.systems.site_requests import apply_hold
+from fulfillment_pipelines.twin.systems.west_requests import request_routes
+from fulfillment_pipelines.twin.world import site_tables
 from fulfillment_pipelines.twin.world import system_tables as tables
 from fulfillment_pipelines.twin.world.catalogue import Node
 from fulfillment_pipelines.twin.world.timing import iso, parsed
@@ -33,6 +36,13 @@ def _with_active(hold: dict[str, Any]) -> dict[str, Any]:
     return {**hold, "active": hold["active"] == "CREATED"}
 
 
+_LOT_STATES = {"RELEASED": "ok", "RECALLED": "recalled", "BLOCKED": "blocked"}
+
+
+def _with_lot_state(pack: dict[str, Any]) -> dict[str, Any]:
+    return {**pack, "lot_state": _LOT_STATES.get(pack["lot_state"], pack["lot_state"])}
+
+
 _LINE = {"order": "order_no", "line": "line_no", "sku": "item", "unit": "unit", "qty": "qty"}
 _FEEDS = {
     "release-lines": _feed(
@@ -40,8 +50,11 @@ _FEEDS = {
         release="release_no",
         **_LINE,
         picked="picked_qty",
+        state="pick_status",
         sent_at="sent_at",
         acked_at="acked_at",
+        picked_at="picked_at",
+        packed_at="packed_at",
     ),
     "shipment-lines": _feed(tables.shipment_lines, shipment="shipment_no", **_LINE, departed_at="departed_at"),
     "stock": _feed(tables.stock, sku="item", unit="unit", on_hand="on_hand", reserved="reserved", free="free"),
@@ -53,6 +66,36 @@ _FEEDS = {
         qty="qty",
         type="movement_type",
         moved_at="moved_at",
+    ),
+    "reservations": _feed(
+        site_tables.reservations,
+        reservation="reservation_no",
+        sku="item",
+        unit="unit",
+        qty="qty",
+        order="order_no",
+        line="line_no",
+        reserved_at="reserved_at",
+    ),
+    "packs": Feed(
+        site_tables.packs,
+        {
+            "pack": site_tables.packs.c.pack_no,
+            **{name: site_tables.packs.c[column] for name, column in _LINE.items()},
+            "lot": site_tables.packs.c.lot,
+            "lot_state": site_tables.packs.c.lot_status,
+            "expires_at": site_tables.packs.c.expires_at,
+            "packed_at": site_tables.packs.c.packed_at,
+        },
+        shown=_with_lot_state,
+    ),
+    "returns": _feed(
+        site_tables.returned_goods,
+        **{"return": "return_no"},
+        **_LINE,
+        shipment="shipment_no",
+        condition="condition",
+        received_at="received_at",
     ),
     "holds": Feed(
         tables.order_holds,
@@ -79,6 +122,13 @@ class _Release(BaseModel):
     sent_at: str
 
 
+class _NewHold(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    order: str
+    type: str
+
+
 class _HoldEnd(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -95,7 +145,9 @@ def west_application(office: Office, api_key: str) -> Starlette:
             Route("/release-lines/{release}/{order}/{line:int}", api.one("release-lines"), methods=["GET"]),
             Route("/release-lines/{release}/{order}/{line:int}", api.write(api.take_in), methods=["PUT"]),
             Route("/holds/{hold}", api.one("holds"), methods=["GET"]),
+            Route("/holds/{hold}", api.write(api.apply_hold), methods=["PUT"]),
             Route("/holds/{hold}/end", api.write(api.end_hold), methods=["POST"]),
+            *request_routes(office, api.write, api_key),
         ]
     )
 
@@ -147,6 +199,12 @@ class _WestApi:
         )
         with self._office.books() as books:
             receive_release(books, Node.WEST, message, self._office.now)
+
+    def apply_hold(self, request: Request, content: bytes) -> None:
+        body = parsed_body(content, _NewHold)
+        with self._office.books() as books:
+            hold_no, at = request.path_params["hold"], self._office.now
+            apply_hold(books, Node.WEST, hold_no, order_no=body.order, hold_type=body.type, at=at)
 
     def end_hold(self, request: Request, content: bytes) -> None:
         body = parsed_body(content, _HoldEnd)

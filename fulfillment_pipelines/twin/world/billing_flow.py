@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from fulfillment_pipelines.twin.world.books import Books
-from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT, CURRENCY
+from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT
+from fulfillment_pipelines.twin.world.commercial_tables import billing_blocks
+from fulfillment_pipelines.twin.world.invoice_documents import billed_at, document_of, drafts, invoice_no, posted_after
 from fulfillment_pipelines.twin.world.order_flow import chunks, close_served_orders
 from fulfillment_pipelines.twin.world.plan import Kind, discard_due, due, schedule
 from fulfillment_pipelines.twin.world.stock_flow import PositionChange, change_erp_positions
@@ -61,10 +63,26 @@ def book_confirmations(books: Books, legs: Sequence[Row[Any]]) -> None:
         [{"key": leg.leg_id, "moment": leg.at} for leg in legs],
     )
     close_served_orders(books, order_nos, latest)
+    _lift_blocks(books, legs)
     schedule(
         books.truth,
         Kind.INVOICE_LEG,
-        ((leg.at + leg.invoice_lag, leg.leg_id) for leg in legs if not leg.invoice_lost),
+        ((billed_at(leg, leg.at), leg.leg_id) for leg in legs if not leg.invoice_lost),
+    )
+
+
+def _lift_blocks(books: Books, legs: Sequence[Row[Any]]) -> None:
+    """Let finance post the drafts it held back because their legs had not left."""
+    blocked = [leg for leg in legs if leg.billing_blocked]
+    for leg in blocked:
+        books.truth.execute(update(true_legs).where(true_legs.c.leg_id == leg.leg_id).values(billing_blocked=False))
+        books.finance.execute(
+            update(billing_blocks).where(billing_blocks.c.shipment_no == leg.shipment_no).values(status="LIFTED")
+        )
+    schedule(
+        books.truth,
+        Kind.POST_INVOICE,
+        ((leg.at + leg.post_lag, leg.leg_id) for leg in blocked if leg.invoiced_at is not None),
     )
 
 
@@ -80,7 +98,10 @@ def settle_allocations(books: Books, order_nos: Sequence[str], at: int) -> None:
         )
         of_line = (per_line.c.order_no == order_lines.c.order_no) & (per_line.c.line_no == order_lines.c.line_no)
         settled += books.erp.execute(select(order_lines, per_line.c.qty.label("confirmed")).join(per_line, of_line))
-    left = {line.row_id: max(0, line.qty_ordered - line.qty_cancelled - line.confirmed) for line in settled}
+    left = {
+        line.row_id: max(0, line.qty_ordered - line.qty_cancelled - line.qty_backordered - line.confirmed)
+        for line in settled
+    }
     still_open = {line.row_id: left[line.row_id] for line in settled if line.qty_allocated != left[line.row_id]}
     if still_open:
         books.erp.execute(
@@ -103,60 +124,33 @@ def settle_allocations(books: Books, order_nos: Sequence[str], at: int) -> None:
 def invoice_legs(books: Books, until: int) -> None:
     """Let finance draft the invoices of confirmed legs: the quantity is the one the ERP booked."""
     legs = due(books.truth, Kind.INVOICE_LEG, until, true_legs, _LINE_OF_LEG, _ORDER_OF_LINE)
-    fresh = [leg for leg in legs if leg.invoiced_at is None]
-    drafts = [draft for leg in fresh for draft in _drafts(leg)]
+    fresh = [leg for leg in legs if leg.invoiced_at is None and not leg.billing_blocked]
     if fresh:
-        books.finance.execute(insert(invoice_lines), drafts)
+        books.finance.execute(insert(invoice_lines), drafts(fresh))
         books.truth.execute(
-            update(true_legs).where(true_legs.c.leg_id == bindparam("key")).values(invoiced_at=bindparam("moment")),
-            [{"key": leg.leg_id, "moment": leg.at} for leg in fresh],
+            update(true_legs)
+            .where(true_legs.c.leg_id == bindparam("key"))
+            .values(invoiced_at=bindparam("moment"), invoice_no=bindparam("number")),
+            [{"key": leg.leg_id, "moment": leg.at, "number": document_of(leg)} for leg in fresh],
         )
     schedule(
         books.truth,
         Kind.POST_INVOICE,
-        ((leg.at + leg.post_lag, leg.leg_id) for leg in fresh if not leg.post_lost),
+        ((leg.at + posted_after(leg), leg.leg_id) for leg in fresh if not leg.post_lost),
     )
     discard_due(books.truth, Kind.INVOICE_LEG, until)
 
 
 def post_invoices(books: Books, until: int) -> None:
-    """Let finance post drafts."""
-    legs = due(books.truth, Kind.POST_INVOICE, until, true_legs)
-    if legs:
+    """Let finance post drafts that nothing blocks."""
+    legs = [leg for leg in due(books.truth, Kind.POST_INVOICE, until, true_legs) if not leg.billing_blocked]
+    numbers = {leg.invoice_no: leg.at for leg in legs}
+    numbers |= {invoice_no(leg.leg_id, second=True): leg.at for leg in legs if leg.billed_twice}
+    if numbers:
         books.finance.execute(
             update(invoice_lines)
-            .where(
-                invoice_lines.c.shipment_no == bindparam("shipment_key"),
-                invoice_lines.c.document_type == "INVOICE",
-                invoice_lines.c.status == "DRAFT",
-            )
+            .where(invoice_lines.c.invoice_no == bindparam("document_key"), invoice_lines.c.status == "DRAFT")
             .values(status="POSTED", posted_at=bindparam("moment")),
-            [{"shipment_key": leg.shipment_no, "moment": leg.at} for leg in legs],
+            [{"document_key": number, "moment": at} for number, at in numbers.items()],
         )
     discard_due(books.truth, Kind.POST_INVOICE, until)
-
-
-def invoice_no(leg_id: int, *, second: bool = False) -> str:
-    """Return the number of the document that bills a leg."""
-    return f"INV-{leg_id:06d}B" if second else f"INV-{leg_id:06d}"
-
-
-def _drafts(leg: Row[Any]) -> list[dict[str, Any]]:
-    quantity = leg.qty + leg.confirm_error_qty + leg.invoice_error_qty
-    draft = {
-        "invoice_no": invoice_no(leg.leg_id),
-        "line_seq": 1,
-        "document_type": "INVOICE",
-        "order_no": leg.order_no,
-        "line_no": leg.line_no,
-        "shipment_no": leg.shipment_no,
-        "unit": BASE_UNIT,
-        "qty": quantity,
-        "unit_price": leg.unit_price,
-        "amount": quantity * leg.unit_price,
-        "currency": CURRENCY,
-        "status": "DRAFT",
-        "posted_at": None,
-    }
-    second = [{**draft, "invoice_no": invoice_no(leg.leg_id, second=True)}] if leg.billed_twice else []
-    return [draft, *second]

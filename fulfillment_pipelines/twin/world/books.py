@@ -14,6 +14,9 @@ from sqlalchemy.pool import StaticPool
 
 from fulfillment_pipelines.twin.world import system_tables as tables
 from fulfillment_pipelines.twin.world.catalogue import NODES, Node
+from fulfillment_pipelines.twin.world.customer_service_tables import CRM
+from fulfillment_pipelines.twin.world.site_tables import SITE
+from fulfillment_pipelines.twin.world.transport_tables import TMS
 from fulfillment_pipelines.twin.world.truth_tables import TRUTH
 
 
@@ -27,6 +30,8 @@ class Books:
         portal: The B2B portal.
         wms: The warehouse systems by site.
         finance: Finance.
+        tms: Transport management.
+        crm: Customer service.
     """
 
     truth: Connection
@@ -34,6 +39,8 @@ class Books:
     portal: Connection
     wms: Mapping[str, Connection]
     finance: Connection
+    tms: Connection
+    crm: Connection
 
 
 class Shelf:
@@ -49,11 +56,13 @@ class Shelf:
         self.erp = _in_memory(tables.ERP)
         self.portal = _in_memory(tables.PORTAL)
         self.wms: Mapping[str, Engine] = {
-            Node.EAST: _in_server(east_url, tables.WMS),
-            Node.WEST: _in_memory(tables.WMS),
-            Node.NORTH: _in_memory(tables.WMS),
+            Node.EAST: _in_server(east_url, SITE),
+            Node.WEST: _in_memory(SITE),
+            Node.NORTH: _in_memory(SITE),
         }
         self.finance = _in_server(finance_url, tables.FINANCE)
+        self.tms = _in_memory(TMS)
+        self.crm = _in_memory(CRM)
 
     @contextmanager
     def open(self) -> Iterator[Books]:
@@ -65,12 +74,14 @@ class Shelf:
                 portal=open_books.enter_context(self.portal.begin()),
                 wms={node: open_books.enter_context(self.wms[node].begin()) for node in NODES},
                 finance=open_books.enter_context(self.finance.begin()),
+                tms=open_books.enter_context(self.tms.begin()),
+                crm=open_books.enter_context(self.crm.begin()),
             )
             yield books
 
     def close(self) -> None:
         """Close every connection."""
-        for engine in (self.truth, self.erp, self.portal, *self.wms.values(), self.finance):
+        for engine in (self.truth, self.erp, self.portal, *self.wms.values(), self.finance, self.tms, self.crm):
             engine.dispose()
 
 

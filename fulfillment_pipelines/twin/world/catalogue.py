@@ -70,6 +70,16 @@ ITEM_BY_SKU = {item.sku: item for item in ITEMS}
 
 CUSTOMERS = tuple(f"C-{number:04d}" for number in range(1, _CUSTOMERS + 1))
 
+OWN_NUMBER_CUSTOMERS = frozenset(("C-0004", "C-0011", "C-0007"))
+"""Customers that order by item numbers of their own, the last one by EDI; the ERP's cross references resolve them."""
+
+
+def foreign_sku(customer_no: str, sku: str) -> str | None:
+    """Return the customer's own number for an item; None for a customer that uses ours."""
+    if customer_no not in OWN_NUMBER_CUSTOMERS:
+        return None
+    return f"{customer_no[-2:]}-{ITEMS.index(ITEM_BY_SKU[sku]) + 60_001}"
+
 
 def write_unit_conversions(path: Path) -> None:
     """Write the units that are not base units: sku, uom, base_uom, base_qty (base units in one uom)."""

@@ -13,8 +13,19 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Table, func, insert, select
 
 from fulfillment_pipelines.twin.world.catalogue import CUSTOMERS, ITEMS, NODES, Node
+from fulfillment_pipelines.twin.world.order_terms import (
+    billing_noise,
+    hold_seconds,
+    is_priority,
+    items_of_consolidated,
+    line_prices,
+    order_terms,
+    some_at_midnight,
+    substitutes,
+)
 from fulfillment_pipelines.twin.world.plan import Kind, schedule
-from fulfillment_pipelines.twin.world.timing import DAY_SECONDS, Seconds, is_business_day
+from fulfillment_pipelines.twin.world.timing import DAY_SECONDS, PROMISE_SECONDS, Seconds, is_business_day
+from fulfillment_pipelines.twin.world.trading_partners import channel_order_id
 from fulfillment_pipelines.twin.world.truth_tables import (
     hold_views,
     true_holds,
@@ -31,14 +42,17 @@ _LINES_AN_ORDER = (1, 2, 3, 4, 5)
 _LINES_AN_ORDER_SHARE = (0.25, 0.30, 0.22, 0.13, 0.10)
 _SKU_STEPS = (7, 11, 13, 17, 19, 23)  # coprime to the number of items: the items of an order are distinct
 _INSIDE_SALES_SHARE = 0.08
-_SHIP_SOON_SHARE = 0.68
-_SHIP_TOMORROW_SHARE = 0.22  # the rest is ordered weeks ahead
+_SHIP_SOON_SHARE = 0.62
+_SHIP_TOMORROW_SHARE = 0.20  # the rest is ordered weeks ahead
 _OTHER_NODE_SHARE = 0.15
 _CANCELLED_WHOLE_SHARE = 0.5  # the others in part
 _CANCELLED_SHARE = 0.10  # of the lines that are not released the same day
 _SPLIT_SHARE = 0.15
 _FEWEST_UNITS_TO_SPLIT = 2
 _HELD_SHARE = 0.07
+_AHEAD_OF_STOCK_SHARE = 0.10  # of the orders that ship tomorrow: allocated when tomorrow's receipts are in
+_RECEIPTS_IN_SECONDS = 11 * _HOUR
+_HOLD_PLACED_AFTER_SECONDS = 300
 _COUNT_ADJUSTMENTS_A_DAY = 4
 _OPENING_QTY = (300, 900)
 
@@ -48,7 +62,6 @@ _PO_NO_BASE = 700_000
 
 _Array = npt.NDArray[np.int64]
 _FACTORS = np.array([[item.factor_at(node) for node in NODES] for item in ITEMS], dtype=np.int64)
-_PRICES = np.array([item.unit_price_cents for item in ITEMS], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,10 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
+    """The lines of a day; `customer` and `priority` are those of its orders, the rest has one element for each line."""
+
+    customer: _Array
+    priority: npt.NDArray[np.bool_]
     order: _Array
     line_no: _Array
     item: _Array
@@ -72,6 +89,7 @@ class _Lines:
     cancel_qty: _Array
     cancel_at: _Array
     due_at: _Array
+    allocate_at: _Array  # 0 where stock is allocated at once
 
 
 def opening_stock(seed: int, volume: Volume) -> dict[tuple[str, str], int]:
@@ -101,11 +119,12 @@ def deal_day(truth: Connection, seed: int, day: int, volume: Volume, *, first_at
     count = int(rng.integers(int(volume.orders_a_day * 0.9), int(volume.orders_a_day * 1.1) + 1))
     opens = max(day * DAY_SECONDS + _FIRST_ORDER_SECONDS, first_at)
     ordered_at = np.sort(rng.integers(opens, day * DAY_SECONDS + _LAST_ORDER_SECONDS, size=count))
+    ordered_at = some_at_midnight(rng, ordered_at, day)
     order_ids = next_id(truth, true_orders) + np.arange(count)
     lines = _deal_lines(rng, ordered_at)
-    _write_orders(truth, rng, order_ids, ordered_at)
+    _write_orders(truth, rng, order_ids, ordered_at, lines)
     _write_lines(truth, rng, order_ids, lines)
-    _write_holds(truth, rng, order_ids, lines)
+    _write_holds(truth, rng, order_ids, ordered_at, lines)
     _write_movements(truth, rng, day, lines)
 
 
@@ -128,18 +147,28 @@ def _deal_lines(rng: np.random.Generator, ordered_at: Seconds) -> _Lines:
     line_no = np.concatenate([np.arange(1, lines + 1) for lines in per_order])
     first_item, step = rng.integers(0, len(ITEMS), size=count), rng.choice(_SKU_STEPS, size=count)
     item = ((first_item[order] + line_no * step[order]) % len(ITEMS)).astype(np.int64)
+    customer = rng.integers(0, len(CUSTOMERS), size=count)
+    item = items_of_consolidated(customer, item, order, line_no)
     home = rng.integers(0, len(NODES), size=count)
     elsewhere = rng.random(len(order)) < _OTHER_NODE_SHARE
     node = np.where(elsewhere, (home[order] + 1) % len(NODES), home[order])
     factor = _FACTORS[item, node]
     qty = np.where(factor > 1, factor * rng.integers(1, 4, size=len(order)), rng.integers(1, 25, size=len(order)))
     due_at, same_day = _release_due(rng, ordered_at)
-    cancelled = (rng.random(len(order)) < _CANCELLED_SHARE) & ~same_day[order]
+    ahead = ~same_day & (due_at < ordered_at + 7 * DAY_SECONDS) & (rng.random(count) < _AHEAD_OF_STOCK_SHARE)
+    due_at = np.where(
+        ahead, due_at // DAY_SECONDS * DAY_SECONDS + _RECEIPTS_IN_SECONDS + rng.integers(0, 2 * _HOUR, count), due_at
+    )
+    allocate_at = np.where(ahead, due_at - rng.integers(300, 1_200, size=count), 0)
+    cancelled = (rng.random(len(order)) < _CANCELLED_SHARE) & ~same_day[order] & ~ahead[order]
     part = qty // factor // 2 * factor
     whole = (rng.random(len(order)) < _CANCELLED_WHOLE_SHARE) | (part == 0)
     cancel_qty = np.where(cancelled, np.where(whole, qty, part), 0)
     cancel_at = ordered_at[order] + rng.integers(_HOUR, 3 * _HOUR, size=len(order))
-    return _Lines(order, line_no, item, node, qty, cancel_qty, cancel_at, due_at[order])
+    return _Lines(
+        *(customer, is_priority(rng, count), order, line_no, item, node),
+        *(qty, cancel_qty, cancel_at, due_at[order], allocate_at[order]),
+    )
 
 
 def _release_due(rng: np.random.Generator, ordered_at: Seconds) -> tuple[Seconds, npt.NDArray[np.bool_]]:
@@ -156,24 +185,36 @@ def _release_due(rng: np.random.Generator, ordered_at: Seconds) -> tuple[Seconds
     return due_at, same_day
 
 
-def _write_orders(truth: Connection, rng: np.random.Generator, order_ids: _Array, ordered_at: Seconds) -> None:
-    customers = rng.integers(0, len(CUSTOMERS), size=len(order_ids))
+def _write_orders(
+    truth: Connection, rng: np.random.Generator, order_ids: _Array, ordered_at: Seconds, lines: _Lines
+) -> None:
     inside = rng.random(len(order_ids)) < _INSIDE_SALES_SHARE
     create_lags = rng.integers(45, 240, size=len(order_ids))
+    due_at = lines.due_at[np.searchsorted(lines.order, np.arange(len(order_ids)))]
+    agreed = order_terms(rng, lines.customer, ordered_at, due_at, lines.priority)
     rows = []
-    for order_id, at, customer, by_hand, lag in zip(
-        order_ids.tolist(), ordered_at.tolist(), customers.tolist(), inside.tolist(), create_lags.tolist(), strict=True
+    for order_id, at, customer, by_hand, lag, terms in zip(
+        order_ids.tolist(),
+        ordered_at.tolist(),
+        lines.customer.tolist(),
+        inside.tolist(),
+        create_lags.tolist(),
+        agreed,
+        strict=True,
     ):
         order_no, portal_id, customer_po = order_numbers(order_id)
         rows.append(
             {
                 "order_id": order_id,
                 "order_no": order_no,
-                "portal_id": None if by_hand else portal_id,
+                "portal_id": None
+                if by_hand
+                else channel_order_id(CUSTOMERS[customer], portal_id=portal_id, customer_po=customer_po),
                 "customer_no": CUSTOMERS[customer],
                 "customer_po": customer_po,
                 "ordered_at": at,
                 "create_lag": lag,
+                **terms,
             }
         )
     truth.execute(insert(true_orders), rows)
@@ -185,7 +226,7 @@ def _write_lines(truth: Connection, rng: np.random.Generator, order_ids: _Array,
     count = len(lines.order)
     line_ids = next_id(truth, true_lines) + np.arange(count)
     discount = rng.integers(0, 11, size=len(order_ids))
-    price = _PRICES[lines.item] * (100 - discount[lines.order]) // 100
+    price = line_prices(rng, lines.customer[lines.order], discount[lines.order], lines.item)
     columns = {
         "line_id": line_ids,
         "order_id": order_ids[lines.order],
@@ -194,22 +235,31 @@ def _write_lines(truth: Connection, rng: np.random.Generator, order_ids: _Array,
         "cancel_qty": lines.cancel_qty,
         "unit_price": price,
         "release_due_at": lines.due_at,
-        "promised_at": lines.due_at + 3 * DAY_SECONDS,
+        "promised_at": lines.due_at + PROMISE_SECONDS,
         "release_lag": rng.integers(60, 480, size=count),
         "ack_lag": rng.integers(20, 110, size=count),
         "pick_lag": rng.integers(20 * 60, 120 * 60, size=count),
     }
     rows = _rows(columns)
-    for row, item, node, cancel_at in zip(
-        rows, lines.item.tolist(), lines.node.tolist(), lines.cancel_at.tolist(), strict=True
+    for row, item, node, cancel_at, allocate_at, substitute in zip(
+        rows,
+        lines.item.tolist(),
+        lines.node.tolist(),
+        lines.cancel_at.tolist(),
+        lines.allocate_at.tolist(),
+        substitutes(rng, lines.item),
+        strict=True,
     ):
         row["sku"], row["node"] = ITEMS[item].sku, NODES[node].value
         row["cancel_at"] = cancel_at if row["cancel_qty"] else None
+        row["allocate_at"], row["substitute_sku"] = allocate_at or None, substitute
     truth.execute(insert(true_lines), rows)
-    _write_legs(truth, rng, line_ids, lines)
+    _write_legs(truth, rng, line_ids, lines, price)
 
 
-def _write_legs(truth: Connection, rng: np.random.Generator, line_ids: _Array, lines: _Lines) -> None:
+def _write_legs(
+    truth: Connection, rng: np.random.Generator, line_ids: _Array, lines: _Lines, unit_price: _Array
+) -> None:
     factor = _FACTORS[lines.item, lines.node]
     to_ship = lines.qty - lines.cancel_qty
     units = to_ship // factor
@@ -234,14 +284,18 @@ def _write_legs(truth: Connection, rng: np.random.Generator, line_ids: _Array, l
         ),
         "invoice_lag": rng.integers(10 * 60, 75 * 60, size=len(line)),
         "post_lag": rng.integers(2 * 60, 40 * 60, size=len(line)),
+        **billing_noise(rng, unit_price[line]),
     }
     rows = [{**row, "shipment_no": f"SH-{row['leg_id']:06d}"} for row in _rows(columns)]
     if rows:
         truth.execute(insert(true_legs), rows)
 
 
-def _write_holds(truth: Connection, rng: np.random.Generator, order_ids: _Array, lines: _Lines) -> None:
+def _write_holds(
+    truth: Connection, rng: np.random.Generator, order_ids: _Array, ordered_at: Seconds, lines: _Lines
+) -> None:
     held = np.flatnonzero(rng.random(len(order_ids)) < _HELD_SHARE)
+    lasts = hold_seconds(rng, ordered_at[held] + _HOLD_PLACED_AFTER_SECONDS, lines.priority[held])
     first_hold = next_id(truth, true_holds)
     holds = [
         {
@@ -249,7 +303,7 @@ def _write_holds(truth: Connection, rng: np.random.Generator, order_ids: _Array,
             "hold_no": f"HD-{first_hold + position:05d}",
             "order_id": int(order_ids[order]),
             "place_lag": int(rng.integers(30, 60)),
-            "resolve_lag": int(rng.integers(_HOUR, 20 * _HOUR)),
+            "resolve_lag": int(lasts[position]),
         }
         for position, order in enumerate(held.tolist())
     ]

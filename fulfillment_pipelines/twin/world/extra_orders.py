@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Row, insert
 
-from fulfillment_pipelines.twin.world.catalogue import CUSTOMERS, ITEMS, NODES
+from fulfillment_pipelines.twin.world.catalogue import CUSTOMERS, ITEM_BY_SKU, ITEMS, NODES
 from fulfillment_pipelines.twin.world.demand import next_id, order_numbers
-from fulfillment_pipelines.twin.world.timing import DAY_SECONDS
+from fulfillment_pipelines.twin.world.master_data import agreed_price_cents
+from fulfillment_pipelines.twin.world.order_terms import terms_of
+from fulfillment_pipelines.twin.world.timing import PROMISE_SECONDS
+from fulfillment_pipelines.twin.world.trading_partners import channel_order_id
 from fulfillment_pipelines.twin.world.truth_tables import true_legs, true_lines, true_orders
 
 _LINES = 2
@@ -51,6 +54,7 @@ def write_order(
     *,
     at: int,
     like: Row[Any] | None = None,
+    customer_no: str | None = None,
     create_lost: bool = False,
 ) -> tuple[int, str, str]:
     """Write an order into the truth; nothing is planned for it.
@@ -61,27 +65,36 @@ def write_order(
         lines: What it asks for.
         at: When it is placed.
         like: An order whose customer and purchase order it repeats, entered by inside sales.
+        customer_no: Whose it is, where that is not left to chance.
         create_lost: Whether the ERP is never told.
 
     Returns:
-        Its identifier, order number and portal number.
+        Its identifier, order number and channel number.
     """
     order_id = next_id(truth, true_orders)
     order_no, portal_id, customer_po = order_numbers(order_id)
+    if customer_no is None:
+        customer_no = like.customer_no if like else CUSTOMERS[int(rng.integers(len(CUSTOMERS)))]
+    portal_id = channel_order_id(customer_no, portal_id=portal_id, customer_po=customer_po)
+    terms = terms_of(customer_no, 0, lines[0].release_due_at)
+    if like:
+        terms = {name: getattr(like, name) for name in terms}
     truth.execute(
         insert(true_orders).values(
             order_id=order_id,
             order_no=order_no,
             portal_id=None if like else portal_id,
-            customer_no=like.customer_no if like else CUSTOMERS[int(rng.integers(len(CUSTOMERS)))],
+            customer_no=customer_no,
             customer_po=like.customer_po if like else customer_po,
             ordered_at=at,
             create_lag=0,
             create_lost=create_lost,
+            **terms,
         )
     )
     for line_no, line in enumerate(lines, start=1):
-        _write_line(truth, rng, order_id, line_no, line)
+        agreed = line if like else replace(line, unit_price=agreed_price_cents(customer_no, ITEM_BY_SKU[line.sku]))
+        _write_line(truth, rng, order_id, line_no, agreed)
     return order_id, order_no, portal_id
 
 
@@ -98,7 +111,7 @@ def _write_line(truth: Connection, rng: np.random.Generator, order_id: int, line
             cancel_qty=0,
             unit_price=line.unit_price,
             release_due_at=line.release_due_at,
-            promised_at=line.release_due_at + 3 * DAY_SECONDS,
+            promised_at=line.release_due_at + PROMISE_SECONDS,
             release_lag=int(rng.integers(60, 480)),
             ack_lag=int(rng.integers(20, 110)),
             pick_lag=int(rng.integers(20 * 60, 120 * 60)),

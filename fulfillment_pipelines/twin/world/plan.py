@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, insert, select, update
 
 from fulfillment_pipelines.twin.world.truth_tables import plan
 
@@ -22,6 +22,9 @@ class Kind(StrEnum):
     BOOK_MOVEMENT = "book_movement"  # movement
     PLACE_ORDER = "place_order"  # order
     CREATE_ORDER = "create_order"  # order
+    AMEND_ORDER = "amend_order"  # order
+    TAKE_OVER_AMENDMENT = "take_over_amendment"  # order
+    ALLOCATE_LINE = "allocate_line"  # line
     CANCEL_LINE = "cancel_line"  # line
     PLACE_HOLD = "place_hold"  # hold
     PUBLISH_HOLD = "publish_hold"  # hold view
@@ -30,11 +33,22 @@ class Kind(StrEnum):
     RELEASE_LINE = "release_line"  # line
     TAKE_IN_RELEASE = "take_in_release"  # line
     RECORD_RELEASE = "record_release"  # line
+    PICK_PART = "pick_part"  # line
     PICK_LINE = "pick_line"  # line
+    PACK_LEG = "pack_leg"  # leg
     SHIP_LEG = "ship_leg"  # leg
     CONFIRM_LEG = "confirm_leg"  # leg
     INVOICE_LEG = "invoice_leg"  # leg
     POST_INVOICE = "post_invoice"  # leg
+    RECEIVE_RETURN = "receive_return"  # return
+    BOOK_RETURN = "book_return"  # return
+    CREDIT_RETURN = "credit_return"  # return
+
+
+# made once: most kinds have nothing due in a short step, and making a statement costs more than running it
+_IS_DUE = (plan.c.kind == bindparam("kind"), plan.c.at <= bindparam("until"))
+_ANY_DUE = select(plan.c.plan_id).where(*_IS_DUE).limit(1)
+_DISCARD_DUE = delete(plan).where(*_IS_DUE)
 
 
 def due(
@@ -44,6 +58,8 @@ def due(
 
     Columns of joined tables that share a name with the subject's are left out.
     """
+    if truth.execute(_ANY_DUE, {"kind": kind, "until": until}).first() is None:
+        return []
     columns: dict[str, ColumnElement[Any]] = {"plan_id": plan.c.plan_id, "at": plan.c.at}
     source: Any = plan.join(subject, plan.c.subject == next(iter(subject.primary_key)))
     for table, condition in joined:
@@ -69,7 +85,7 @@ def schedule(truth: Connection, kind: Kind, messages: Iterable[tuple[int, int]])
 
 def discard_due(truth: Connection, kind: Kind, until: int) -> None:
     """Remove the messages of a kind that were applied."""
-    truth.execute(delete(plan).where(plan.c.kind == kind, plan.c.at <= until))
+    truth.execute(_DISCARD_DUE, {"kind": kind, "until": until})
 
 
 def withdraw(truth: Connection, kinds: Iterable[Kind], subject: int) -> None:

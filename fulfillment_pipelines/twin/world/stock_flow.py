@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, insert, update
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT, ITEM_BY_SKU, ITEMS, NODES, Node
 from fulfillment_pipelines.twin.world.plan import Kind, discard_due, due, schedule
+from fulfillment_pipelines.twin.world.supply_flow import settle_supply
 from fulfillment_pipelines.twin.world.system_tables import inventory, inventory_adjustments, stock, stock_movements
 from fulfillment_pipelines.twin.world.timing import next_cycle
 from fulfillment_pipelines.twin.world.truth_tables import true_movements
@@ -130,6 +131,7 @@ def book_movements(books: Books, until: int) -> None:
     if movements:
         changes = [PositionChange(row.node, row.sku, on_hand=row.qty) for row in movements]
         change_erp_positions(books.erp, changes, max(row.at for row in movements))
+    settle_supply(books, ((row.movement_no, row.at) for row in movements if row.movement_type == "RECEIPT"))
     adjustments = [
         {
             "reference": row.movement_no,

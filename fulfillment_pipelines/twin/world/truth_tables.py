@@ -33,6 +33,14 @@ true_orders = Table(
     Column("create_lag", Integer, nullable=False),
     _since("created_at"),
     _flag("create_lost"),
+    _flag("is_parked"),
+    Column("ship_to_no", Text),
+    Column("payment_terms", Text),
+    Column("priority", Text, nullable=False, server_default="STANDARD"),
+    Column("requested_at", BigInteger),
+    Column("revision_no", Integer, nullable=False, server_default="0"),
+    Column("amend_at", BigInteger),
+    _flag("amendment_lost"),
 )
 true_lines = Table(
     "true_lines",
@@ -51,6 +59,8 @@ true_lines = Table(
     Column("release_lag", Integer, nullable=False),
     Column("ack_lag", Integer, nullable=False),
     Column("pick_lag", Integer, nullable=False),
+    Column("substitute_sku", Text),
+    Column("allocate_at", BigInteger),
     Column("release_no", Text),
     _since("cancelled_at"),
     _since("released_at"),
@@ -58,6 +68,8 @@ true_lines = Table(
     _since("picked_at"),
     _flag("ack_lost"),
     _flag("any_hour"),
+    Column("pick_short_qty", Integer, nullable=False, server_default="0"),
+    _flag("shipment_held"),
 )
 true_legs = Table(
     "true_legs",
@@ -77,8 +89,14 @@ true_legs = Table(
     _flag("invoice_lost"),
     _flag("post_lost"),
     _flag("billed_twice"),
+    Column("pack_error", Text),
     Column("confirm_error_qty", Integer, nullable=False, server_default="0"),
     Column("invoice_error_qty", Integer, nullable=False, server_default="0"),
+    Column("invoice_no", Text, index=True),
+    Column("billed_price_change", Integer, nullable=False, server_default="0"),
+    Column("amount_rounding", Integer, nullable=False, server_default="0"),
+    Column("reference_damage", Integer, nullable=False, server_default="0"),
+    _flag("billing_blocked"),
 )
 true_holds = Table(
     "true_holds",
@@ -114,6 +132,24 @@ true_movements = Table(
     Column("movement_type", Text, nullable=False),
     Column("publish_lag", Integer, nullable=False),
     _flag("publish_lost"),
+    _flag("announced"),
+)
+true_returns = Table(
+    "true_returns",
+    TRUTH,
+    Column("return_id", Integer, primary_key=True),
+    Column("return_no", Text, nullable=False, unique=True),
+    Column("leg_id", Integer, nullable=False, index=True),
+    Column("line_id", Integer, nullable=False, index=True),
+    Column("node", Text, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("qty", Integer, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("credit_lag", Integer, nullable=False),
+    _since("received_at"),
+    _since("credited_at"),
+    _flag("credit_lost"),
+    Column("credit_error_qty", Integer, nullable=False, server_default="0"),
 )
 plan = Table(
     "plan",

@@ -1,23 +1,24 @@
-"""From the ERP's release to the site's departure: released, taken in, picked, shipped."""
+"""From the ERP's release to the site's departure: released, taken in, shipped. What happens in between is picking."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Row, bindparam, insert, select, update
 
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT, ITEM_BY_SKU, Node
 from fulfillment_pipelines.twin.world.hold_flow import postpone_blocked
-from fulfillment_pipelines.twin.world.order_flow import chunks
+from fulfillment_pipelines.twin.world.picking_flow import plan_picks
 from fulfillment_pipelines.twin.world.plan import Kind, discard_due, due, schedule
+from fulfillment_pipelines.twin.world.reservation_flow import reserve_lines, use_reservations
+from fulfillment_pipelines.twin.world.return_flow import deal_returns
 from fulfillment_pipelines.twin.world.stock_flow import PositionChange, change_site_positions, log_movements, sent_from
 from fulfillment_pipelines.twin.world.system_tables import erp_releases, release_lines, shipment_lines
-from fulfillment_pipelines.twin.world.timing import dock_times, next_cycle
-from fulfillment_pipelines.twin.world.truth_tables import true_legs, true_lines, true_orders
+from fulfillment_pipelines.twin.world.timing import NEVER_AT, next_cycle
+from fulfillment_pipelines.twin.world.truth_tables import plan, true_legs, true_lines, true_orders
 
 _ORDER_OF_LINE = (true_orders, true_orders.c.order_id == true_lines.c.order_id)
 _LINE_OF_LEG = (true_lines, true_lines.c.line_id == true_legs.c.line_id)
@@ -57,16 +58,16 @@ def take_in_releases(books: Books, until: int) -> None:
                 "unit": item.unit_at(line.node),
                 "qty": open_qty(line) // item.factor_at(line.node),
                 "picked_qty": 0,
+                "pick_status": "OPEN",
                 "sent_at": line.released_at,
                 "acked_at": line.at,
             }
         )
     for node, of_node in rows.items():
         books.wms[node].execute(insert(release_lines), of_node)
-    change_site_positions(books, (PositionChange(line.node, line.sku, promised=open_qty(line)) for line in lines))
+    reserve_lines(books, lines, {line.line_id: open_qty(line) for line in lines})
     _stamp(books, [(line.line_id, line.at) for line in lines], "acked_at")
-    ready = _in_dock_hours(lines, lambda line: line.at + line.pick_lag)
-    schedule(books.truth, Kind.PICK_LINE, zip(ready, (line.line_id for line in lines), strict=True))
+    plan_picks(books, lines)
     discard_due(books.truth, Kind.TAKE_IN_RELEASE, until)
 
 
@@ -77,36 +78,9 @@ def record_releases(books: Books, until: int) -> None:
     discard_due(books.truth, Kind.RECORD_RELEASE, until)
 
 
-def pick_lines(books: Books, until: int) -> None:
-    """Let the sites pick what no hold blocks and plan the departures."""
-    postpone_blocked(books, Kind.PICK_LINE, until)
-    lines = due(books.truth, Kind.PICK_LINE, until, true_lines, _ORDER_OF_LINE)
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in lines:
-        rows[line.node].append({"order_key": line.order_no, "line_key": line.line_no})
-    picked = (
-        update(release_lines)
-        .where(release_lines.c.order_no == bindparam("order_key"), release_lines.c.line_no == bindparam("line_key"))
-        .values(picked_qty=release_lines.c.qty)
-    )
-    for node, of_node in rows.items():
-        books.wms[node].execute(picked, of_node)
-    _stamp(books, [(line.line_id, line.at) for line in lines], "picked_at")
-    legs = [(line, leg) for line, leg in _with_legs(books, lines) if leg.shipped_at is None]
-    ready = dock_times(np.array([line.at + leg.ship_lag for line, leg in legs], dtype=np.int64))
-    schedule(
-        books.truth,
-        Kind.SHIP_LEG,
-        (
-            (line.at + leg.ship_lag if line.any_hour else int(at), leg.leg_id)
-            for (line, leg), at in zip(legs, ready, strict=True)
-        ),
-    )
-    discard_due(books.truth, Kind.PICK_LINE, until)
-
-
 def ship_legs(books: Books, until: int) -> None:
-    """Let the sites ship legs, reduce their stock and plan the confirmations."""
+    """Let the sites ship legs that are not held back, reduce their stock and plan the confirmations."""
+    _hold_back(books, until)
     legs = due(books.truth, Kind.SHIP_LEG, until, true_legs, _LINE_OF_LEG, _ORDER_OF_LINE)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for leg in legs:
@@ -125,9 +99,9 @@ def ship_legs(books: Books, until: int) -> None:
     for node, of_node in rows.items():
         books.wms[node].execute(insert(shipment_lines), of_node)
     log_movements(books, ((f"MV-S{leg.leg_id:06d}", leg.node, leg.sku, -leg.qty, "SHIPMENT", leg.at) for leg in legs))
-    change_site_positions(
-        books, (PositionChange(leg.node, leg.sku, on_hand=-leg.qty, promised=-leg.qty) for leg in legs)
-    )
+    change_site_positions(books, (PositionChange(leg.node, leg.sku, on_hand=-leg.qty) for leg in legs))
+    use_reservations(books, legs)
+    deal_returns(books, legs)
     if legs:
         books.truth.execute(
             update(true_legs).where(true_legs.c.leg_id == bindparam("key")).values(shipped_at=bindparam("moment")),
@@ -175,18 +149,17 @@ def _taken_in(node: str, at: int, lag: int) -> int:
     return next_cycle(at) if node == Node.NORTH else at + lag
 
 
-def _in_dock_hours(lines: Sequence[Row[Any]], moment: Callable[[Row[Any]], int]) -> list[int]:
-    wanted = [moment(line) for line in lines]
-    ready = dock_times(np.array(wanted, dtype=np.int64))
-    return [at if line.any_hour else int(moved) for line, at, moved in zip(lines, wanted, ready, strict=True)]
-
-
-def _with_legs(books: Books, lines: Sequence[Row[Any]]) -> Iterable[tuple[Row[Any], Row[Any]]]:
-    by_id = {line.line_id: line for line in lines}
-    for chunk in chunks(by_id):
-        of_lines = select(true_legs).where(true_legs.c.line_id.in_(chunk)).order_by(true_legs.c.leg_id)
-        for leg in books.truth.execute(of_lines):
-            yield by_id[leg.line_id], leg
+def _hold_back(books: Books, until: int) -> None:
+    held = (
+        select(true_legs.c.leg_id)
+        .join(true_lines, true_lines.c.line_id == true_legs.c.line_id)
+        .where(true_lines.c.shipment_held)
+    )
+    books.truth.execute(
+        update(plan)
+        .where(plan.c.kind == Kind.SHIP_LEG, plan.c.at <= until, plan.c.subject.in_(held))
+        .values(at=NEVER_AT)
+    )
 
 
 def _stamp(books: Books, moments: Sequence[tuple[int, int]], column: str) -> None:

@@ -16,6 +16,7 @@ from fulfillment_pipelines.cli import app
 EXAMPLE = re.compile(r"Example: fulfillment (.+)")
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
+    *("explain", "causes"),
     *("run", "up", "query", "version", "audit verify", "corrections list", "exceptions list", "exceptions show"),
     *("rules list", "rules show", "rules test", "systems list", "systems check"),
     *("twin init", "twin stop", "twin advance", "twin fault", "twin truth", "twin score"),

@@ -10,6 +10,7 @@ import pytest
 
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.loop_guard import stop_loops
 from fulfillment_pipelines.corrections.policy import CorrectionPolicy
 from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
 from fulfillment_pipelines.domain.case import RuleRun
@@ -71,15 +72,15 @@ class Desk:
     target: Target = field(default_factory=Target)
 
     def take_in(self, *findings: Finding) -> tuple[ConfirmResult, ProposalResult]:
-        """Do what one reconciliation does, in one transaction; FIN-01 and INT-03 were evaluated at the clock's time."""
+        """Do what one reconciliation does, in one transaction; all its rules were evaluated at the clock's time."""
         now = self.clock.now()
-        runs = [RuleRun(code, None, now, trustworthy=True) for code in ("FIN-01", "INT-03")]
+        codes = ("FIN-01", "INT-02", "INT-03", "SYS-05")
+        runs = [RuleRun(code, None, now, trustworthy=True) for code in codes]
         with self.ledger.unit_of_work() as work:
             intake(work, findings, runs, policy=self.case_policy, now=now)
-            confirmed = confirm(work, now=now)
-            proposed = propose(
-                work, findings, policy=self.correction_policy, target_of=lambda role, _node: role, now=now
-            )
+            confirmed = confirm(work, findings, now=now)
+            stop_loops(work, findings, now=now)
+            proposed = propose(work, findings, policy=self.correction_policy, target_of=lambda role, *_: role, now=now)
             work.commit()
         return confirmed, proposed
 

@@ -77,6 +77,49 @@ def test_an_unknown_verdict_proves_nothing(desk: Any, make_direct: FindingMaker)
     assert (confirmed.verified, confirmed.unproved) == ((), 0)
 
 
+def _step(message: str, done: str, at: Any) -> dict[str, Any]:
+    said = {"message": message, "steps_done": done, "watermark_at": at, "snapshots_seen": 2}
+    return {"code": "INT-02", "business_key": "C-1/PO-1", **said}
+
+
+def test_a_step_is_proved_when_a_later_snapshot_lets_the_rule_ask_for_the_next(
+    both_desk: Any, make_finding: FindingMaker
+) -> None:
+    both_desk.take_in(make_finding(**_step("hold.apply", "", both_desk.clock.now())))
+    both_desk.dispatcher().run()
+    both_desk.wait(600)
+    later = both_desk.clock.now()
+    confirmed, _ = both_desk.take_in(
+        make_finding(**_step("order.cancel", "hold.apply", later), judgement_reason="the order desk decides")
+    )
+    step = next(record for record in both_desk.corrections() if record.message == "hold.apply")
+    assert confirmed.verified == (step.correction_id,)
+    assert (step.state, step.proving_watermark_at, step.unproved_watermarks) == (CorrectionState.VERIFIED, later, 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "done"), [("hold.apply", ""), ("order.cancel", "")], ids=["the same step", "no step before it"]
+)
+def test_a_step_that_is_asked_for_again_is_not_proved(
+    desk: Any, make_finding: FindingMaker, message: str, done: str
+) -> None:
+    desk.take_in(make_finding(**_step("hold.apply", "", desk.clock.now())))
+    desk.dispatcher().run()
+    desk.wait(600)
+    desk.take_in(make_finding(**_step(message, done, desk.clock.now()), judgement_reason="a person decides"))
+    step = next(record for record in desk.corrections() if record.message == "hold.apply")
+    assert (step.state, step.unproved_watermarks) == (CorrectionState.ACKED, 1)
+
+
+def test_the_snapshot_before_an_acknowledgement_does_not_prove_a_step(desk: Any, make_finding: FindingMaker) -> None:
+    before = desk.clock.now()
+    desk.take_in(make_finding(**_step("hold.apply", "", before)))
+    desk.wait(600)
+    desk.dispatcher().run()
+    desk.take_in(make_finding(**_step("order.cancel", "hold.apply", before), judgement_reason="a person decides"))
+    assert CorrectionState.VERIFIED not in {record.state for record in desk.corrections()}
+
+
 def test_totals_tell_open_value_and_ended_cases_by_code(both_desk: Any, make_direct: FindingMaker) -> None:
     both_desk.take_in(make_direct(business_key="SO-1"), make_direct(business_key="SO-2"))
     both_desk.wait(600)

@@ -131,5 +131,5 @@ def test_an_error_in_the_policy_file_is_told_by_line(tmp_path: Path) -> None:
     shipped = Path(__file__).parents[3] / "data" / "seeds" / "corrections.yaml"
     broken = tmp_path / "corrections.yaml"
     broken.write_text(shipped.read_text(encoding="utf-8").replace("classes: [P,", "classes: [X,"), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"corrections\.yaml:4"):
+    with pytest.raises(ConfigurationError, match=r"corrections\.yaml:5"):
         read_correction_policy(broken)

@@ -43,7 +43,7 @@ def test_decision_outbox_and_audit_are_one_transaction(desk: Any, make_finding: 
     with desk.ledger.reading() as work:
         audited = audit.verify(work).rows
     with desk.ledger.unit_of_work() as work:
-        propose(work, [finding], policy=desk.correction_policy, target_of=lambda role, _: role, now=desk.clock.now())
+        propose(work, [finding], policy=desk.correction_policy, target_of=lambda role, *_: role, now=desk.clock.now())
     assert desk.corrections() == []
     assert desk.dispatcher().run().acked == 0
     with desk.ledger.reading() as work:

@@ -74,3 +74,17 @@ def test_the_next_pull_continues_from_the_last_complete_answer(lake: Warehouse) 
     _admitted(lake, "S-4", 11, None)
 
     assert last_cursors(lake) == {("erp", "orders"): "6"}
+
+
+def test_a_table_of_an_earlier_version_is_given_the_columns_it_lacks_and_keeps_its_rows() -> None:
+    warehouse = scratch()
+
+    def older(transaction: Connection) -> None:
+        transaction.execute("create table lake.main.ops_changed_keys (snapshot_id varchar, order_id varchar)")
+        transaction.execute("insert into lake.main.ops_changed_keys values ('S-1', 'SO-1')")
+
+    warehouse.write(older)
+    warehouse.write(partial(create_operations_tables, SQL))
+    (row,) = warehouse.query("select order_id, shipment_id, customer_id from ops_changed_keys").to_pylist()
+    warehouse.close()
+    assert row == {"order_id": "SO-1", "shipment_id": None, "customer_id": None}

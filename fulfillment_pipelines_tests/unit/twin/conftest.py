@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,34 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from fulfillment_pipelines.twin.twin import Twin
+from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU
 
 _STOCK_FIELDS = (("item", 16), ("unit", 4), ("on_hand", 12), ("reserved", 12), ("free", 12))
+
+
+_WEST_NAMES = {
+    "reservation": "reservation_no",
+    "pack": "pack_no",
+    "return": "return_no",
+    "shipment": "shipment_no",
+    "release": "release_no",
+    "order": "order_no",
+    "line": "line_no",
+    "sku": "item",
+    "picked": "picked_qty",
+    "state": "pick_status",
+    "lot_state": "lot_status",
+}
+_SITE_SOURCES = {
+    "releases": ("release_lines", "release-lines", "REL"),
+    "shipments": ("shipment_lines", "shipment-lines", "SHP"),
+    "stock": ("stock", "stock", "STK"),
+    "reservations": ("reservations", "reservations", "RSV"),
+    "packs": ("packs", "packs", "PCK"),
+    "returns": ("returned_goods", "returns", "RET"),
+}
+"""Table of EAST, path of WEST and prefix of NORTH."""
+_SITE_QUANTITIES = ("qty", "picked_qty", "on_hand", "reserved", "free")
 
 
 class Outside:
@@ -103,11 +130,32 @@ class Outside:
         names = lines[0].split(";")
         return [dict(zip(names, line.split(";"), strict=True)) for line in lines[1:-1]]
 
+    def site(self, entity: str) -> list[dict[str, Any]]:
+        """The rows of an entity at all sites: names of EAST, base units, aware moments."""
+        table, path, prefix = _SITE_SOURCES[entity]
+        return [
+            *(_of_site(row, "EAST") for row in self.sql("WMS_EAST", table)),
+            *(_of_site(row, "WEST") for row in self.west(path)),
+            *(_of_site(row, "NORTH") for row in self.north(prefix)),
+        ]
+
     def post(self, path: str, body: dict[str, Any], *, key: str) -> httpx.Response:
         return self.erp_http.post(f"/api/v1/{path}", json=body, headers={"Idempotency-Key": key})
 
     def patch(self, path: str, body: dict[str, Any], *, key: str) -> httpx.Response:
         return self.erp_http.patch(f"/api/v1/{path}", json=body, headers={"Idempotency-Key": key})
+
+
+def _of_site(row: dict[str, Any], node: str) -> dict[str, Any]:
+    named = {_WEST_NAMES.get(name, name): value for name, value in row.items()}
+    factor = ITEM_BY_SKU[named["item"]].factor_at(node)
+    for name, value in named.items():
+        if name.endswith("_at"):
+            named[name] = datetime.fromisoformat(value) if isinstance(value, str) and value else value or None
+        elif name in _SITE_QUANTITIES and value != "1O,5":  # what a fault makes of a number
+            named[name] = int(value) * factor
+    line_no = int(named["line_no"]) if named.get("line_no") else None
+    return {**named, "line_no": line_no, "node": node}
 
 
 def _fixed(line: str) -> dict[str, str]:

@@ -33,7 +33,7 @@ def test_the_control_interface_refuses_strangers_and_unclear_commands(working_tw
     headers = {"X-Twin-Token": token}
     assert httpx.post(f"{url}/advance", json={}, headers=headers).status_code == 422
     assert httpx.post(f"{url}/advance", json={"seconds": -1}, headers=headers).status_code == 422
-    assert httpx.patch(f"{url}/systems/crm", json={"down": True}, headers=headers).status_code == 422
+    assert httpx.patch(f"{url}/systems/telex", json={"down": True}, headers=headers).status_code == 422
 
 
 def test_a_client_of_no_twin_says_how_to_start_one(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_issued_tokens_can_be_made_invalid(working: Any) -> None:
 
 
 def test_there_is_no_switch_for_what_the_twin_does_not_have(working_twin: Twin) -> None:
-    with pytest.raises(RejectedError, match="no system 'crm'"):
-        working_twin.switch("crm", down=True)
+    with pytest.raises(RejectedError, match="no system 'telex'"):
+        working_twin.switch("telex", down=True)
     with pytest.raises(RejectedError, match="no such switch"):
         working_twin.switch("erp", colour="red")

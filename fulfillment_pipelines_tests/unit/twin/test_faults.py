@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from fulfillment_pipelines.twin.faults.fault_desk import INJECTORS
 from fulfillment_pipelines.twin.labels import Label
 from fulfillment_pipelines.twin.twin import Twin
 from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU
+from fulfillment_pipelines.twin.world.master_data import CONSOLIDATED_CUSTOMERS
 
 Leg = tuple[str, str, int]
 
@@ -47,10 +49,17 @@ def confirmed(faulty: Any) -> dict[Leg, int]:
 
 @pytest.fixture(scope="module")
 def billed(faulty: Any) -> dict[Leg, list[dict[str, Any]]]:
+    """Invoice lines that name their leg; consolidated ones and damaged references are looked at elsewhere."""
     documents: dict[Leg, list[dict[str, Any]]] = defaultdict(list)
     for row in faulty.sql("FINANCE", "invoice_lines"):
-        documents[row["shipment_no"], row["order_no"], row["line_no"]].append(row)
+        if row["document_type"] == "INVOICE" and row["shipment_no"] is not None:
+            documents[row["shipment_no"], row["order_no"], row["line_no"]].append(row)
     return documents
+
+
+def _as_written(order_no: str) -> str:
+    """Return an order number with letters that stand for digits, and the other way round, put right."""
+    return "SO" + order_no[2:].translate(str.maketrans("OISB", "0158"))
 
 
 def test_the_history_has_at_least_two_faults_of_every_code(faulty: Any) -> None:
@@ -80,7 +89,8 @@ def test_shp_01_is_what_left_long_ago_and_the_erp_does_not_have(
         if row["departed_at"] > "2026-03-09T13:20"
     }
     missing = {"/".join(map(str, leg)) for leg in shipped.keys() - confirmed.keys() - recent}
-    assert missing == {label.business_key for label in _labels(faulty, "SHP-01")}
+    forgotten = {label.business_key.removeprefix("SHP-01/") for label in _labels(faulty, "SYS-03")}
+    assert missing == {label.business_key for label in _labels(faulty, "SHP-01")} | forgotten
 
 
 def test_shp_02_is_where_erp_and_site_have_other_quantities(
@@ -94,11 +104,23 @@ def test_shp_02_is_where_erp_and_site_have_other_quantities(
 def test_fin_01_is_what_was_confirmed_days_ago_and_no_document_names(
     faulty: Any, billed: dict[Leg, list[dict[str, Any]]]
 ) -> None:
-    old = [row for row in faulty.erp("shipment-confirmations") if row["confirmed_at"] < "2026-03-09T08:00:00Z"]
+    damaged = {
+        (_as_written(row["order_no"]), row["line_no"], int(row["qty"]))
+        for row in faulty.sql("FINANCE", "invoice_lines")
+        if row["shipment_no"] is None and row["order_no"] is not None
+    }
+    consolidated = {
+        row["order_no"] for name in CONSOLIDATED_CUSTOMERS for row in faulty.erp("sales-orders", customer_no=name)
+    }
+    invented = {label.business_key.split("/")[0] for label in _labels(faulty, "SHP-06")}
     unbilled = {
         f"{row['order_no']}/{row['line_no']}/{row['shipment_no']}"
-        for row in old
-        if (row["shipment_no"], row["order_no"], row["line_no"]) not in billed
+        for row in faulty.erp("shipment-confirmations")
+        if row["confirmed_at"] < "2026-03-09T08:00:00Z"
+        and (row["shipment_no"], row["order_no"], row["line_no"]) not in billed
+        and (row["order_no"], row["line_no"], row["qty"]) not in damaged
+        and row["order_no"] not in consolidated
+        and row["shipment_no"] not in invented
     }
     assert unbilled == {label.business_key for label in _labels(faulty, "FIN-01")}
 
@@ -125,14 +147,19 @@ def test_int_02_is_a_customer_order_that_lives_twice(faulty: Any) -> None:
     for key in twice:
         customer, purchase_order = key.split("/")
         first, second = faulty.erp("sales-orders", customer_no=customer, customer_po=purchase_order)
-        assert {first["channel"], second["channel"]} == {"PORTAL", "INSIDE_SALES"}
+        assert first["channel"] in {"PORTAL", "EDI"}
+        assert second["channel"] == "INSIDE_SALES"
         assert lines[first["order_no"]] == lines[second["order_no"]]
 
 
-def test_int_03_is_a_portal_order_that_the_erp_does_not_have(faulty: Any) -> None:
+def test_int_03_is_a_complete_portal_order_that_the_erp_does_not_have(faulty: Any) -> None:
     known = {row["channel_order_no"] for row in faulty.erp("sales-orders")}
     lost = {row["id"] for row in faulty.portal("orders") if row["placed_at"] < "2026-03-09T13:55"} - known
-    assert lost == {label.business_key for label in _labels(faulty, "INT-03")}
+    parked = {label.business_key for label in _labels(faulty, "INT-01")}
+    parked |= {number for label in _labels(faulty, "INT-05") for number in re.findall(r"P-\d+", label.note)}
+    labels = {label.business_key for label in _labels(faulty, "INT-03") if label.business_key.startswith("P-")}
+    assert lost - parked == labels
+    assert parked <= lost
 
 
 def test_whs_01_is_due_and_not_released_or_released_and_not_taken_in(faulty: Any) -> None:
@@ -200,14 +227,16 @@ def test_inv_01_is_a_large_difference_of_stock_on_hand(faulty: Any, shipped: dic
             different.add((row["sku"], row["site"]))
     in_flight = {
         (line["sku"], line["site"])
-        for label in _labels(faulty, "SHP-01")
+        for label in (*_labels(faulty, "SHP-01"), *_labels(faulty, "SYS-03"))
         for line in faulty.erp(
             "sales-order-lines",
-            order_no=label.business_key.split("/")[1],
-            line_no=int(label.business_key.split("/")[2]),
+            order_no=label.business_key.removeprefix("SHP-01/").split("/")[1],
+            line_no=int(label.business_key.removeprefix("SHP-01/").split("/")[2]),
         )
     }
-    assert different - in_flight == {(label.business_key, label.node) for label in _labels(faulty, "INV-01")}
+    little_left = {(label.business_key, label.node) for label in _labels(faulty, "INV-03")}  # one leg is much of it
+    found = different - in_flight - little_left
+    assert found == {(label.business_key, label.node) for label in _labels(faulty, "INV-01")}
 
 
 def test_inv_02_is_promised_by_the_erp_far_beyond_what_the_site_has_free(faulty: Any) -> None:
@@ -217,7 +246,8 @@ def test_inv_02_is_promised_by_the_erp_far_beyond_what_the_site_has_free(faulty:
         for row in faulty.erp("inventory")
         if row["atp"] - sites[row["site"], row["sku"]]["free"] > 24
     }
-    assert promised_too_much == {(label.business_key, label.node) for label in _labels(faulty, "INV-02")}
+    again = {(label.business_key.removeprefix("INV-02/"), label.node) for label in _labels(faulty, "SYS-05")}
+    assert promised_too_much == {(label.business_key, label.node) for label in _labels(faulty, "INV-02")} | again
     demand = {(row["sku"], row["site"]) for row in faulty.erp("sales-order-lines") if row["qty_allocated"] > 0}
     assert promised_too_much <= demand
 
@@ -248,12 +278,13 @@ def test_a_source_repairs_broken_rows_when_asked_and_by_itself(working: Any) -> 
 
 def test_a_duplicate_key_is_sent_with_another_content(tmp_path_factory: pytest.TempPathFactory, working: Any) -> None:
     del tmp_path_factory
-    working.twin.inject("SYS-02", 7)
+    working.twin.inject("SYS-02", 6)
     working.twin.advance(1_800)
-    numbers = Counter(row["movement_no"] for row in working.north("MOV"))
-    (twice,) = [number for number, count in numbers.items() if count > 1]
-    first, second = [row for row in working.north("MOV") if row["movement_no"] == twice]
-    assert first["qty"] != second["qty"]
+    quantities = defaultdict(set)
+    for row in working.north("MOV"):
+        quantities[row["movement_no"]].add(row["qty"])
+    (differing,) = [sent for sent in quantities.values() if len(sent) > 1]  # others are sent twice, unchanged
+    assert len(differing) == 2
     assert sum(row["movement_type"] is None for row in working.sql("WMS_EAST", "stock_movements")) == 1
     with pytest.raises(RejectedError, match="nothing left"):
         working.twin.inject("SYS-02")

@@ -121,22 +121,28 @@ def test_erp_numbers_are_numbers_and_portal_numbers_are_text(faulty: Any) -> Non
 
 
 def test_portal_orders_and_erp_orders_agree_through_the_channel_number(faulty: Any) -> None:
-    items = {(row["order_id"], row["line"]): (row["sku"], int(row["qty"])) for row in faulty.portal("order-items")}
+    own_numbers = {row["foreign_no"]: row["own_no"] for row in faulty.erp("cross-references")}
+    items = {
+        (row["order_id"], row["line"]): (row["sku"] or own_numbers.get(row["buyer_item"]), int(row["qty"]))
+        for row in faulty.portal("order-items")
+    }
+    drifted = {label.business_key for label in faulty.twin.labels() if label.code == "INT-04"}
     portal_ids = {row["order_no"]: row["channel_order_no"] for row in faulty.erp("sales-orders", channel="PORTAL")}
     lines = [row for row in faulty.erp("sales-order-lines") if row["order_no"] in portal_ids]
-    assert len(lines) > 800
+    assert len(lines) > 600
     for line in lines:
-        assert items[portal_ids[line["order_no"]], line["line_no"]] == (line["sku"], line["qty_ordered"])
+        if f"{line['order_no']}/{line['line_no']}" not in drifted:
+            assert items[portal_ids[line["order_no"]], line["line_no"]] == (line["sku"], line["qty_ordered"])
     assert all(row["channel_order_no"] is None for row in faulty.erp("sales-orders", channel="INSIDE_SALES"))
 
 
 def test_north_drops_whole_files_with_trailers(faulty: Any) -> None:
     outbound = Path(faulty.addresses["WMS_NORTH_DIRECTORY"]) / "outbound"
     names = sorted(path.name for path in outbound.iterdir())
-    assert len(names) == 5 * 2  # entities, cycles since the last injection of the history
+    assert len(names) == 8 * 2  # entities, cycles since the last injection of the history
     assert names[0] == "HLD_20260309T133000Z.csv"
     assert "STK_20260309T140000Z.txt" in names
-    for prefix in ("REL", "SHP", "MOV", "HLD"):
+    for prefix in ("REL", "SHP", "MOV", "HLD", "RSV", "PCK", "RET"):
         lines = faulty.north_text(prefix).splitlines()
         assert lines[-1] == f"TRL;{len(lines) - 2}"
     stock = faulty.north_text("STK").splitlines()
