@@ -4,9 +4,12 @@ bin := .venv/bin
 installed := .venv/installed
 # Options of `make lock`: --upgrade takes the newest versions, --upgrade-package NAME one of them.
 LOCK_OPTIONS ?=
+# Worlds of `make fuzz`, and the seed of the first; each takes about half a minute.
+FUZZ_WORLDS ?= 300
+FUZZ_SEED ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint format docs bench lock clean
+.PHONY: help run up test fuzz lint format docs bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +22,9 @@ up: $(installed) ## Keep the live deployment running until Ctrl-C
 
 test: lint ## Run everything a change must pass: lint, then the tests
 	$(bin)/pytest
+
+fuzz: $(installed) ## Compare incremental with full runs in many random worlds; hours
+	FUZZ_WORLDS=$(FUZZ_WORLDS) FUZZ_SEED=$(FUZZ_SEED) $(bin)/pytest fulfillment_pipelines_tests/flow/incremental
 
 lint: $(installed) ## Check style, types and imports
 	$(bin)/ruff check

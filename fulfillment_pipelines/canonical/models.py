@@ -37,6 +37,22 @@ _NOTE_RENAMED_LINES: Final = """
         group by foreign_id
     ) as renamed on lines.foreign_sku = renamed.foreign_id
 """
+# So does an order that becomes another customer's, whose numbers stand for other items.
+_NOTE_LINES_OF_ORDERS: Final = """
+    insert into changed_keys by name
+    select
+        orders.snapshot_id, lines.system, 'order_lines' as contract, lines.source_key, lines.order_id, lines.node,
+        lines.sku
+    from canon_order_lines as lines
+    inner join (
+        select system, order_id, max(snapshot_id) as snapshot_id
+        from changed_keys
+        where contract = 'orders'
+        group by system, order_id
+    ) as orders on lines.system = orders.system and lines.order_id = orders.order_id
+    where lines.foreign_sku is not null
+"""
+_NOTES: Final = {"cross_references": _NOTE_RENAMED_LINES, "orders": _NOTE_LINES_OF_ORDERS}
 _DELETE_CHANGED: Final = """
     delete from target
     where exists (
@@ -89,10 +105,9 @@ class CanonicalModels:
         """Put what has changed since the last reconcile into `changed_keys`; return the contracts it is of."""
         transaction.execute(_CHANGED)
         changed = _changed_contracts(transaction)
-        if "cross_references" in changed:
-            transaction.execute(_NOTE_RENAMED_LINES)
-            changed = _changed_contracts(transaction)
-        return changed
+        for contract in changed & _NOTES.keys():
+            transaction.execute(_NOTES[contract])
+        return _changed_contracts(transaction)
 
     def build(self, transaction: Connection, existing: frozenset[str], *, changed: frozenset[str] | None) -> None:
         """Bring every canonical table up to date with its feeds.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
-from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import EXIT_FAILED, NO_CURRENCY, AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger import audit, readings
@@ -44,7 +45,8 @@ def list_exceptions(
     """
     wanted = readings.CaseFilter(codes=frozenset({code.upper()} if code else ()), only_open=not everything, limit=limit)
     with reading_ledger(config) as work:
-        rows = [_case_row(case) for case in readings.list_cases(work, wanted)]
+        cases = readings.list_cases(work, wanted)
+    rows = [_case_row(case) for case in cases] if as_json else _case_table(cases)
     show_rows("Exceptions", rows, as_json=as_json, empty="no open case")
 
 
@@ -76,7 +78,7 @@ def show_exception(
     show_rows("History", [asdict(event) for event in found.history], as_json=False)
     show_rows("Corrections", [_correction_row(file.correction) for file in found.corrections], as_json=False)
     if found.children:
-        show_rows("Caused by it", [_case_row(child) for child in found.children], as_json=False)
+        show_rows("Caused by it", _case_table(found.children), as_json=False)
 
 
 @corrections.command("list")
@@ -147,13 +149,33 @@ def _case_row(case: Case) -> dict[str, Any]:
         "severity": case.severity.value,
         "owner": case.owner,
         "value_at_risk_amount": case.value_at_risk_amount,
-        "currency": "" if case.currency == "XXX" else case.currency,
+        "currency": "" if case.currency == NO_CURRENCY else case.currency,
         "expected_value": case.expected_value,
         "actual_value": case.actual_value,
         "condition_since": case.condition_since,
         "fix_due_at": case.fix_due_at,
         "parent_case_id": case.parent_case_id,
     }
+
+
+def _case_table(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Return what a terminal has room for; the rest is in the JSON, and in `exceptions show`."""
+    has_parent = any(case.parent_case_id for case in cases)
+    return [
+        {
+            "case_id": case.case_id,
+            "code": case.code,
+            "key": case.business_key,
+            "node": case.node,
+            "state": case.state.value,
+            "severity": case.severity.value,
+            "owner": case.owner,
+            "value": Money({} if case.currency == NO_CURRENCY else {case.currency: case.value_at_risk_amount}),
+            "fix_due": case.fix_due_at,
+            **({"parent_case_id": case.parent_case_id} if has_parent else {}),
+        }
+        for case in cases
+    ]
 
 
 def _correction_row(record: CorrectionRecord) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,8 +24,23 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 EXIT_FAILED = 1
 EXIT_CONFIGURATION = 2
 
+NO_CURRENCY = "XXX"
+"""What ISO 4217 says where no money is meant."""
+
 _PIPED_WIDTH = 180
-_NUMBERS = (int, float, Decimal)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Amounts by ISO 4217 code, shown in one column of a table; nothing is added up across currencies."""
+
+    amounts: Mapping[str, Decimal]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in self.amounts.items())
+
+
+_NUMBERS = (int, float, Decimal, Money)
 
 
 def console() -> Console:
@@ -44,11 +59,12 @@ def show_rows(title: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool, e
         return
     table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
     for name, value in rows[0].items():
-        # An identity is there to be copied into the next command, so it is never cut.
+        # An identity is there to be copied into the next command, so it is never cut; what has no room is folded.
         table.add_column(
             name.replace("_", " "),
             justify="right" if isinstance(value, _NUMBERS) else "left",
             no_wrap=name.endswith("_id"),
+            overflow="fold",
         )
     for row in rows:
         table.add_row(*(escape(_shown(value)) for value in row.values()))

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from fulfillment_pipelines.commands.output import console, show_json, show_rows
+from fulfillment_pipelines.commands.output import NO_CURRENCY, Money, console, show_json, show_rows
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
 from fulfillment_pipelines.loop.passes import PassResult
@@ -20,15 +20,18 @@ from fulfillment_pipelines.loop.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class ExceptionTotal:
-    """What became of one code's cases, in one currency."""
+    """What became of one code's cases.
+
+    Attributes:
+        open_value_amounts: Money that the open cases expose, by currency; without those that expose none.
+    """
 
     code: str
     name: str
     found: int
     cured: int
     open: int
-    open_value_amount: Decimal
-    currency: str
+    open_value_amounts: dict[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +88,30 @@ def report_of(platform: Platform, results: Sequence[PassResult], seconds: float)
 
 def _exception_totals(platform: Platform, totals: Iterable[readings.CodeTotal]) -> tuple[ExceptionTotal, ...]:
     names = {rule.code: rule.name for rule in platform.reconciler.rules}
-    return tuple(
-        ExceptionTotal(
-            code=total.code,
-            name=names.get(total.code, ""),
-            found=total.open_cases + total.ended_cases,
-            cured=total.ended_cases,
-            open=total.open_cases,
-            open_value_amount=total.value_at_risk_amount,
-            currency="" if total.currency == "XXX" else total.currency,
-        )
-        for total in totals
+    by_code: dict[str, list[readings.CodeTotal]] = {}
+    for total in totals:
+        by_code.setdefault(total.code, []).append(total)
+    return tuple(_exception_total(code, names.get(code, ""), own) for code, own in by_code.items())
+
+
+def _exception_total(code: str, name: str, totals: Sequence[readings.CodeTotal]) -> ExceptionTotal:
+    """Return the total of one code, of which the ledger has one for each currency."""
+    cured, still_open = sum(total.ended_cases for total in totals), sum(total.open_cases for total in totals)
+    exposed = (total for total in totals if total.currency != NO_CURRENCY and total.value_at_risk_amount)
+    return ExceptionTotal(
+        code=code,
+        name=name,
+        found=cured + still_open,
+        cured=cured,
+        open=still_open,
+        open_value_amounts={total.currency: total.value_at_risk_amount for total in exposed},
     )
+
+
+def _exception_row(total: ExceptionTotal) -> dict[str, Any]:
+    row = asdict(total)
+    amounts = row.pop("open_value_amounts")
+    return {**row, "open_value": Money(amounts)}
 
 
 def _correction_counts(corrections: Iterable[CorrectionRecord]) -> tuple[dict[str, Any], ...]:
@@ -120,7 +135,7 @@ def show_report(report: RunReport, runtime: Path, *, as_json: bool, next_steps: 
         told.print(f"[yellow]{escape(problem)}[/]")
     told.print(f"{report.quarantined_rows} rows in quarantine; the rest went on.")
     show_rows("Verdicts", [dict(report.verdicts)], as_json=False)
-    show_rows("Exceptions", [asdict(total) for total in report.exceptions], as_json=False, empty="none")
+    show_rows("Exceptions", [_exception_row(total) for total in report.exceptions], as_json=False, empty="none")
     show_rows("Corrections", report.corrections, as_json=False, empty="none")
     told.print(
         f"[bold]{report.proved}[/] exceptions proved cured by a later snapshot.  "

@@ -26,7 +26,9 @@ def volume(
 ) -> None:
     """Write a standing distributor of any size as Parquet files, with labelled faults, and a distributor file for it.
 
-    Example: fulfillment twin volume --lines 1000000 --into volume && fulfillment run --config volume/distributor.yaml
+    Reconcile it with `fulfillment run --config volume/distributor.yaml`.
+
+    Example: fulfillment twin volume --lines 1000000 --into volume
     """
     settings = read_settings()
     distributor = load_distributor(settings.config, settings.runtime_dir)

@@ -40,7 +40,7 @@ class Finding:
         business_key: What the difference is about, for example an order line `SO-1001/2`.
         node: The site, or an empty string where the difference has none.
         verdict: DIFFER, TIMING or UNKNOWN; what agrees leaves no finding.
-        severity: Severity the rule's header declares.
+        severity: What the rule says of this difference, else what its header declares.
         owner: Team the rule's header declares.
         expected_value: What the authority says.
         actual_value: What the other system says.

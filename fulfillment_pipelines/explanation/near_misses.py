@@ -105,7 +105,7 @@ def _failed(document: Row, leg: Row, policy: MatchingPolicy) -> Iterator[tuple[F
             )
     if document["document_type"] != "INVOICE":
         yield FailedPredicate("is an invoice", "an order reference", "a credit follows references only"), _HINDRANCE
-    yield from _failed_window(leg["age_seconds"], policy)
+    yield from _failed_window(document, leg["age_seconds"], policy)
     if leg["spelled_reference"]:
         yield from _failed_reference(document, leg, policy)
     if leg["billed_qty"] >= leg["shipped_qty"]:
@@ -115,7 +115,9 @@ def _failed(document: Row, leg: Row, policy: MatchingPolicy) -> Iterator[tuple[F
         yield billed, _HINDRANCE / 2
 
 
-def _failed_window(age_seconds: float, policy: MatchingPolicy) -> Iterator[tuple[FailedPredicate, float]]:
+def _failed_window(
+    document: Row, age_seconds: float, policy: MatchingPolicy
+) -> Iterator[tuple[FailedPredicate, float]]:
     days, hours = Decimal(age_seconds) / _DAY_SECONDS, -Decimal(age_seconds) / _HOUR_SECONDS
     if days > policy.window_days:
         yield (
@@ -128,11 +130,13 @@ def _failed_window(age_seconds: float, policy: MatchingPolicy) -> Iterator[tuple
             ),
             float(days / policy.window_days),
         )
+    elif document["is_posted"] and hours > 0:
+        yield FailedPredicate("left before the posting", "at or before", f"{hours:.1f} hours after"), _HINDRANCE
     elif hours > policy.lead_hours:
         yield (
             FailedPredicate(
                 "left within the window",
-                f"at most {policy.lead_hours:f} hours after it was posted",
+                f"at most {policy.lead_hours:f} hours after it was read",
                 f"{hours:.1f} hours after",
                 f"{hours - policy.lead_hours:.1f} hours",
                 f"lead_hours: {_up(hours):f}",

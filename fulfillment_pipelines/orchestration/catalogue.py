@@ -17,6 +17,8 @@ from fulfillment_pipelines.reconcile.rules import Rule
 from fulfillment_pipelines.sql_models import SqlModel, read_models
 from fulfillment_pipelines.systems.declaration import SystemDeclaration
 
+MATCHES: Final = "rec_document_matches"
+
 _FEED_UNION: Final = "feed_"
 _DIFFERENCES: Final = "rec_differences"
 _HEADER_ENTRY: Final = re.compile(r"^--\s*[a-z_]+:")
@@ -32,6 +34,7 @@ class Catalogue:
         operations: Tables in which the platform records its own work, one per file of `sql/00_operations`.
         canonical: Files of `sql/20_canonical`.
         rules: The rules that apply to the declared systems.
+        matching: Files of `sql/30_reconcile/matching`: the table of matches, and the steps that fill it.
         reconciled: Ledgers, findings and verdicts: files of `sql/30_reconcile`.
         marts: Files of `sql/40_marts`.
         invariants: Files of `sql/checks`.
@@ -42,6 +45,7 @@ class Catalogue:
     operations: tuple[SqlModel, ...]
     canonical: tuple[SqlModel, ...]
     rules: tuple[Rule, ...]
+    matching: tuple[SqlModel, ...]
     reconciled: tuple[SqlModel, ...]
     marts: tuple[SqlModel, ...]
     invariants: tuple[SqlModel, ...]
@@ -60,16 +64,22 @@ class Catalogue:
             operations=read_models(sql / "00_operations"),
             canonical=read_models(sql / "20_canonical"),
             rules=platform.reconciler.rules,
+            matching=read_models(sql / "30_reconcile" / "matching"),
             reconciled=read_models(sql / "30_reconcile"),
             marts=read_models(sql / "40_marts"),
             invariants=read_models(sql / "checks"),
         )
 
     @cached_property
+    def matches(self) -> SqlModel:
+        """The table of matches, which stays in the lake; the steps that fill it are working tables."""
+        return next(model for model in self.matching if model.name == MATCHES)
+
+    @cached_property
     def models(self) -> Mapping[str, SqlModel]:
         """Every model that becomes an asset with upstream assets of its own, by asset name."""
         return {
-            **{model.name: model for model in self.canonical},
+            **{model.name: model for model in (*self.canonical, self.matches)},
             **{rule_asset(rule): rule.model for rule in self.rules},
             **{model.name: model for model in (*self.reconciled, *self.marts)},
         }
@@ -89,7 +99,8 @@ class Catalogue:
         """
         if name not in self.models:
             return frozenset(feed.table for feed in self.feeds)
-        found = (asset for table in self.models[name].tables for asset in self.assets_behind(table))
+        made_by = self.matching if name == MATCHES else (self.models[name],)
+        found = (asset for model in made_by for table in model.tables for asset in self.assets_behind(table))
         return frozenset(found) - {name}
 
     def assets_behind(self, table: str) -> frozenset[str]:

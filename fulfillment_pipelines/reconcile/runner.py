@@ -59,15 +59,18 @@ _NEW_DIFFERENCES: Final = """
         payload varchar,
         precondition varchar,
         judgement_reason varchar,
-        evidence varchar
+        evidence varchar,
+        severity varchar
     )
 """
+# A rule whose rows all have the severity of its header gives none.
+_ADD_SEVERITY: Final = "alter table rule_rows add column if not exists severity varchar"
 _DIFFERENCES: Final = """
     select
         $code as code, business_key, node, cast(scope_key as varchar) as scope_key, order_id, line_no, expected_value,
         actual_value, delta_qty, value_at_risk_amount, currency, condition_since, breaks_at, message, target_role,
         cast(payload as varchar) as payload, cast(precondition as varchar) as precondition, judgement_reason,
-        cast(evidence as varchar) as evidence
+        cast(evidence as varchar) as evidence, severity
     from rule_rows
 """
 _PREVIOUS: Final = {
@@ -265,6 +268,7 @@ class Reconciler:
         parameters = dict(self._tolerances.values(rule.tolerances))
         try:
             transaction.execute("create or replace temp table rule_rows as " + rule.model.body, parameters)
+            transaction.execute(_ADD_SEVERITY)
             if affected:
                 affected.keep_own("rule_rows", rule.scope)
             insert_rows(transaction, "new_differences", _DIFFERENCES, {"code": rule.code})

@@ -17,8 +17,10 @@ import pytest
 
 from fulfillment_pipelines.loop.platform import build_platform
 from fulfillment_pipelines.settings import Settings
+from fulfillment_pipelines.systems.declaration import SqlDeclaration, SqlEntity, load_declaration
+from fulfillment_pipelines.systems.distributor import load_distributor
 
-OrderRows = Callable[[int], Mapping[str, Mapping[str, Mapping[str, object]]]]
+SiteRows = Callable[[int], Mapping[tuple[str, str], list[dict[str, Any]]]]
 Run = Callable[[Path, str, int], int]
 CONFIG = Path(__file__).parents[1] / "small_distributor" / "databases.yaml"
 STARTS_AT = datetime(2026, 3, 16, 12, tzinfo=UTC)
@@ -33,13 +35,6 @@ BEFORE_A_DECISION = (
     "reconciled",
 )
 FROM_DECISION_TO_EFFECT = ("decided, not committed", "decided", "claimed, not sent", "sent, receipt not kept")
-TABLES = {
-    ("wms_east", "releases"): "release_lines",
-    ("wms_east", "shipments"): "shipment_lines",
-    ("wms_east", "movements"): "stock_movements",
-    ("wms_east", "holds"): "order_holds",
-    ("finance", "holds"): "credit_holds",
-}
 # Finance bills what its inbox asks for, every time it is asked: only the product keeps it to one invoice.
 BILLING = """
 create trigger billing after insert on interface_inbox when new.message_type = 'invoice.request'
@@ -96,41 +91,33 @@ def run() -> Iterator[Run]:
         driver.stdin.close()
 
 
-def _create(folder: Path, order_rows: OrderRows) -> None:
+def _create(folder: Path, site_rows: SiteRows) -> None:
     """Three orders; two of them were shipped two weeks ago and never billed."""
     folder.mkdir()
-    databases = {name: sqlite3.connect(folder / f"{name}.sqlite") for name in ("erp", "wms_east", "finance")}
-    rows: dict[tuple[str, str], list[Mapping[str, object]]] = {
-        ("erp", "stock"): [
-            {"site": "EAST", "sku": "BRG-1001", "uom": "EA", "on_hand": "50", "allocated": "0", "atp": "50"}
-        ],
-        ("wms_east", "stock"): [{"item": "BRG-1001", "unit": "EA", "on_hand": "50", "reserved": "0", "free": "50"}],
-    }
-    for number in (1, 2, 3):
-        for system, entities in order_rows(number).items():
-            for entity, row in entities.items():
-                rows.setdefault((system, entity), []).append(row)
+    rows = site_rows(3)
     del rows["finance", "invoice_lines"][:2]
-    for name, database in databases.items():
-        database.execute("create table system_clock (now_at text)")
-        database.execute("insert into system_clock values (?)", [STARTS_AT.isoformat()])
-        database.execute("create table interface_inbox (message_key text unique, message_type, body, problem)")
-        for (system, entity), entity_rows in rows.items():
-            if system == name:
-                _fill(database, TABLES.get((system, entity), entity), entity_rows)
-    databases["finance"].execute(BILLING)
-    for database in databases.values():
-        database.commit()
-        database.close()
-    references = [f"{name.upper()}_DATABASE_URL=sqlite:///{folder / name}.sqlite" for name in databases]
-    (folder / "systems.env").write_text("\n".join(references), encoding="utf-8")
+    for path in load_distributor(CONFIG, folder).systems:
+        system = load_declaration(path)
+        assert isinstance(system, SqlDeclaration)
+        file = folder / f"{system.name}.sqlite"
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("create table system_clock (now_at text)")
+            database.execute("insert into system_clock values (?)", [STARTS_AT.isoformat()])
+            database.execute("create table interface_inbox (message_key text unique, message_type, body, problem)")
+            for name, entity in system.entities.items():
+                _fill(database, entity, rows.get((system.name, name), []))
+            if system.name == "finance":
+                database.execute(BILLING)
+        with (folder / "systems.env").open("a", encoding="utf-8") as references:
+            references.write(f"{system.name.upper()}_DATABASE_URL=sqlite:///{file}\n")
 
 
-def _fill(database: sqlite3.Connection, table: str, rows: list[Mapping[str, object]]) -> None:
-    names = list(rows[0])
-    database.execute(f"create table {table} ({', '.join(names)})")
-    marks = ", ".join("?" for _ in names)
-    database.executemany(f"insert into {table} values ({marks})", [[row[name] for name in names] for row in rows])
+def _fill(database: sqlite3.Connection, entity: SqlEntity, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Make the table that the declaration reads, with what it should show."""
+    database.execute(f"create table {entity.table} ({', '.join(entity.fields)})")
+    marks = ", ".join("?" for _ in entity.fields)
+    values = [[row[field] for field in entity.fields] for row in rows]
+    database.executemany(f"insert into {entity.table} values ({marks})", values)
 
 
 def _pass_an_hour(folder: Path, turns: int) -> None:
@@ -162,10 +149,10 @@ def _finish(run: Run, folder: Path, made: int) -> dict[str, list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(run: Run, order_rows: OrderRows, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+def undisturbed(run: Run, site_rows: SiteRows, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """The end state of a loop that nothing disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed") / "site"
-    _create(folder, order_rows)
+    _create(folder, site_rows)
     return _finish(run, folder, 0)
 
 
@@ -184,10 +171,10 @@ def _killed_at_each(points: Sequence[str], run: Run, folder: Path) -> dict[str, 
 
 
 def test_killed_at_every_boundary_before_a_decision_it_ends_where_an_undisturbed_loop_ends(
-    run: Run, order_rows: OrderRows, tmp_path: Path, undisturbed: dict[str, list[Any]]
+    run: Run, site_rows: SiteRows, tmp_path: Path, undisturbed: dict[str, list[Any]]
 ) -> None:
     folder = tmp_path / "site"
-    _create(folder, order_rows)
+    _create(folder, site_rows)
 
     ended = _killed_at_each(BEFORE_A_DECISION, run, folder)
 
@@ -195,10 +182,10 @@ def test_killed_at_every_boundary_before_a_decision_it_ends_where_an_undisturbed
 
 
 def test_killed_at_every_boundary_from_decision_to_effect_it_bills_each_order_once(
-    run: Run, order_rows: OrderRows, tmp_path: Path, undisturbed: dict[str, list[Any]]
+    run: Run, site_rows: SiteRows, tmp_path: Path, undisturbed: dict[str, list[Any]]
 ) -> None:
     folder = tmp_path / "site"
-    _create(folder, order_rows)
+    _create(folder, site_rows)
 
     ended = _killed_at_each(FROM_DECISION_TO_EFFECT, run, folder)
 

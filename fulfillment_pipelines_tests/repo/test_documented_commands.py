@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from fulfillment_pipelines.cli import app
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 FENCED = re.compile(r"^ *```[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -52,11 +56,25 @@ def test_every_documented_target_exists(project_root: Path) -> None:
     assert unknown == []
 
 
+def test_the_documented_program_is_installed() -> None:
+    program = Path(sys.executable).with_name("fulfillment")
+    asked = subprocess.run([str(program), "--help"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stderr
+    assert "Usage: fulfillment" in asked.stdout
+
+
 def test_every_documented_command_exists_and_takes_its_options(project_root: Path) -> None:
     commands = _documented(project_root, "fulfillment")
     assert commands
     wrong = [problem for command in commands for problem in _problems(command)]
     assert wrong == []
+
+
+def test_a_command_or_an_option_that_is_not_there_is_told() -> None:
+    assert _problems("run --full") == []
+    assert _problems("run --fuller") == ["fulfillment run --fuller: no option --fuller"]
+    (unknown,) = _problems("twin imagine --seed 7")
+    assert "No such command 'imagine'" in unknown
 
 
 def _problems(command: str) -> list[str]:
@@ -67,13 +85,17 @@ def _problems(command: str) -> list[str]:
         if not WORD.match(word):
             break
         subcommands.append(word)
-    program = Path(sys.executable).with_name("fulfillment")
-    environment = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb", "PATH": str(program.parent)}
-    asked = subprocess.run(
-        [str(program), *subcommands, "--help"], env=environment, capture_output=True, text=True, check=False
-    )
-    if asked.returncode != 0:
-        return [f"fulfillment {command}: {asked.stderr.strip()}"]
+    said, exit_code = _help(tuple(subcommands))
+    if exit_code != 0:
+        return [f"fulfillment {command}: {said.strip()}"]
     options = {word.partition("=")[0] for word in words if word.startswith("--")}
-    known = set(re.findall(r"--[a-z][a-z-]*", asked.stdout))
+    known = set(re.findall(r"--[a-z][a-z-]*", said))
     return [f"fulfillment {command}: no option {option}" for option in sorted(options - known)]
+
+
+@cache
+def _help(subcommands: tuple[str, ...]) -> tuple[str, int]:
+    """Return what a command says of itself, and how it ends; in this process, which imports each command once."""
+    environment = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    asked = CliRunner().invoke(app, [*subcommands, "--help"], env=environment, prog_name="fulfillment")
+    return asked.output, asked.exit_code

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
+from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.row_checks import empty_select
-from fulfillment_pipelines.reconcile.example_lake import ExampleLake
-from fulfillment_pipelines.sql_models import read_model
+from fulfillment_pipelines.reconcile.example_lake import ExampleLake, Row
+from fulfillment_pipelines.sql_models import read_model, read_models
 from fulfillment_pipelines.warehouse import query_rows
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,8 +32,8 @@ _NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def canonical(example_lake: ExampleLake, request: pytest.FixtureRequest) -> SqlRunner:
     """Return a function that runs the model of a contract on feed rows, typed as admission types them."""
 
-    def run(contract: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        with example_lake.showing({}, example=request.node.name) as cursor:
+    def run(contract: str, rows: Sequence[Mapping[str, Any]], **others: Sequence[Row]) -> list[Mapping[str, Any]]:
+        with example_lake.showing(others, example=request.node.name) as cursor:
             schema = query_rows(cursor, empty_select(CONTRACTS[contract])).schema
             for label in ("system", "role", "feed_node"):
                 schema = schema.append(pa.field(label, pa.string()))
@@ -71,6 +72,67 @@ def test_a_price_that_does_not_divide_keeps_four_places(canonical: SqlRunner) ->
 def test_an_amount_is_not_divided_by_the_unit(canonical: SqlRunner) -> None:
     (line,) = canonical("order_lines", [{"sku": _CASE_OF_SIX, "uom": "CS", "freight_amount": Decimal("7.50")}])
     assert line["freight_amount"] == Decimal("7.50")
+
+
+def _items_of(canonical: SqlRunner, references: Sequence[Row], lines: Sequence[Row]) -> dict[str, str | None]:
+    """Return, by order, the items of lines of SO-1, of customer C-1, and SO-2, of C-2, by these references."""
+    orders = [{"role": "erp", "order_id": f"SO-{number}", "customer_id": f"C-{number}"} for number in (1, 2)]
+    others = {"canon_orders": orders, "canon_cross_references": references}
+    return {line["order_id"]: line["sku"] for line in canonical("order_lines", lines, **others)}
+
+
+def test_one_number_of_two_customers_stands_for_the_item_of_each(canonical: SqlRunner) -> None:
+    references = [{"party_id": "C-1", "own_id": _CASE_OF_SIX}, {"party_id": "C-2", "own_id": _CASE_OF_TWELVE}]
+    lines = [{"order_id": order, "foreign_sku": "X-1", "uom": "EA"} for order in ("SO-1", "SO-2")]
+    assert _items_of(canonical, references, lines) == {"SO-1": _CASE_OF_SIX, "SO-2": _CASE_OF_TWELVE}
+
+
+def test_a_number_of_another_customer_stands_for_nothing(canonical: SqlRunner) -> None:
+    line = {"order_id": "SO-1", "foreign_sku": "X-1", "uom": "EA"}
+    assert _items_of(canonical, [{"party_id": "C-2"}], [line]) == {"SO-1": None}
+
+
+def test_a_number_that_stands_for_two_items_of_its_customer_stands_for_none(canonical: SqlRunner) -> None:
+    line = {"order_id": "SO-1", "foreign_sku": "X-1", "uom": "EA"}
+    assert _items_of(canonical, [{"own_id": _CASE_OF_SIX}, {"own_id": _CASE_OF_TWELVE}], [line]) == {"SO-1": None}
+
+
+def test_an_item_that_is_said_counts_whatever_the_customer_calls_it(canonical: SqlRunner) -> None:
+    line = {"order_id": "SO-1", "sku": _EACH_ONLY, "foreign_sku": "X-1", "uom": "EA"}
+    assert _items_of(canonical, [{"own_id": _CASE_OF_SIX}], [line]) == {"SO-1": _EACH_ONLY}
+
+
+def test_an_order_of_the_same_number_in_another_system_says_nothing_of_the_customer(canonical: SqlRunner) -> None:
+    line = {"system": "portal", "role": "channel", "order_id": "SO-1", "foreign_sku": "X-1", "uom": "EA"}
+    assert _items_of(canonical, [{}], [line]) == {"SO-1": None}
+
+
+@pytest.mark.parametrize(
+    ("changed", "noted"),
+    [
+        ({"contract": "orders", "source_key": "SO-1", "order_id": "SO-1", "customer_id": "C-2"}, {"SO-1/1"}),
+        ({"contract": "cross_references", "source_key": "1", "foreign_id": "X-1"}, {"SO-1/1", "SO-2/1"}),
+        ({"contract": "orders", "system": "portal", "source_key": "SO-1", "order_id": "SO-1"}, set()),
+        ({"contract": "holds", "source_key": "H-1", "order_id": "SO-1"}, set()),
+    ],
+    ids=["its order becomes another customer's", "its number stands for another", "another system's", "a hold"],
+)
+def test_a_line_is_made_anew_when_what_its_number_stands_for_may_have_changed(
+    example_lake: ExampleLake, changed: Row, noted: set[str]
+) -> None:
+    lines = [
+        {"role": "erp", "source_key": "SO-1/1", "order_id": "SO-1", "foreign_sku": "X-1"},
+        {"role": "erp", "source_key": "SO-1/2", "order_id": "SO-1", "line_no": 2},
+        {"role": "erp", "source_key": "SO-2/1", "order_id": "SO-2", "foreign_sku": "X-1"},
+    ]
+    key = {"system": "erp", "snapshot_id": "snap-1", **changed}
+    tables = {"canon_order_lines": lines, "ops_changed_keys": [key]}
+    models = CanonicalModels(read_models(ROOT / "sql" / "20_canonical"), [])
+    with example_lake.showing(tables, example="changed") as cursor:
+        contracts = models.note_changes(cursor)
+        rows = query_rows(cursor, "select source_key from changed_keys where contract = 'order_lines'").to_pylist()
+    assert {row["source_key"] for row in rows} == noted
+    assert ("order_lines" in contracts) is bool(noted)
 
 
 def test_what_was_not_said_stays_unsaid(canonical: SqlRunner) -> None:

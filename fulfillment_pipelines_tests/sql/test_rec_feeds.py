@@ -54,6 +54,13 @@ def test_a_feed_is_stale_a_second_after_its_limit(judge: SqlRunner) -> None:
     assert (feed["state"], feed["problem_since"]) == ("STALE", EXAMPLE_NOW)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_pulls_in_one_instant_the_one_that_gave_a_snapshot_counts(judge: SqlRunner, order: int) -> None:
+    pulls = [{"snapshot_id": "snap-1"}, {"state": "FAILED", "problem": "connection refused"}]
+    (feed,) = judge(pulls=pulls[::order], snapshots=[{}])
+    assert (feed["state"], feed["problem"], feed["snapshot_id"]) == ("OK", "", "snap-1")
+
+
 def test_a_failed_pull_is_told_though_an_older_snapshot_is_fresh(judge: SqlRunner) -> None:
     pulls = [
         {"snapshot_id": "snap-1", "attempted_at": _ago(300)},

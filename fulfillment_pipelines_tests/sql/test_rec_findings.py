@@ -64,6 +64,11 @@ def test_a_difference_whose_grace_was_over_when_the_slowest_input_spoke_is_a_bre
     assert (finding["severity"], finding["owner"], finding["correction_class"]) == ("S1", "Site", "P")
 
 
+def test_a_difference_that_says_its_severity_has_another_than_its_rule(find: SqlRunner) -> None:
+    found = find([{"severity": "S2"}, {"business_key": "SH-2/SO-1/1"}], _shipment_feeds(as_of=_BREAKS_AT))
+    assert {row["business_key"]: row["severity"] for row in found} == {"SH-1/SO-1/1": "S2", "SH-2/SO-1/1": "S1"}
+
+
 def test_a_difference_is_timing_while_the_slowest_input_spoke_within_the_grace(find: SqlRunner) -> None:
     (finding,) = find([{}], _shipment_feeds(as_of=_BREAKS_AT - timedelta(seconds=1)))
     assert finding["verdict"] == "TIMING"
@@ -97,6 +102,24 @@ def test_a_difference_without_a_site_needs_every_site(find: SqlRunner) -> None:
     other = _feed("wms", "shipment_lines", system="wms_west", node="WEST", state="STALE")
     (finding,) = find([{"node": ""}], [*_shipment_feeds(), other])
     assert finding["verdict"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(("minutes_before", "verdict"), [(1, "TIMING"), (0, "DIFFER")])
+def test_a_status_that_is_ahead_of_a_site_waits_for_what_its_slow_file_says(
+    run_sql: SqlRunner, minutes_before: int, verdict: str
+) -> None:
+    shown = {"code": "SHP-05", "business_key": "portal/SO-1", "node": "", "line_no": None, "breaks_at": _BREAKS_AT}
+    file_at = _BREAKS_AT - timedelta(minutes=minutes_before)
+    tables = {
+        "rec_differences": [shown],
+        "ref_rule_feeds": [{"code": "SHP-05", "role": "wms", "contract": "shipment_lines"}],
+        "rec_feeds": [
+            _feed("wms", "shipment_lines", system="wms_east", node="EAST"),
+            _feed("wms", "shipment_lines", system="wms_north", node="NORTH", as_of=file_at),
+        ],
+    }
+    (finding,) = run_sql("30_reconcile/rec_findings.sql", tables, now=EXAMPLE_NOW)
+    assert finding["verdict"] == verdict
 
 
 def test_a_quarantined_row_of_the_order_makes_it_unknown(find: SqlRunner) -> None:

@@ -8,6 +8,7 @@ import pytest
 import sqlglot
 from sqlglot.errors import ErrorLevel
 
+from fulfillment_pipelines.domain.finding import Severity
 from fulfillment_pipelines.reconcile.example_lake import ExampleLake
 from fulfillment_pipelines.reconcile.rule_tests import RuleTester
 from fulfillment_pipelines.reconcile.rules import read_rules
@@ -71,7 +72,19 @@ def test_a_rule_gives_exactly_the_columns_of_a_finding(
     rule = next(rule for rule in _RULES if rule.code == code)
     with example_lake.showing({}, example=code) as cursor:
         rows = query_rows(cursor, rule.model.body, dict(tolerances.values(rule.tolerances)))
-    assert rows.column_names == _FINDING_COLUMNS
+    assert rows.column_names in (_FINDING_COLUMNS, [*_FINDING_COLUMNS, "severity"])
+
+
+@_CODES
+def test_a_rule_with_severities_of_its_own_is_shown_with_the_usual_one_and_another(
+    rule_tester: RuleTester, code: str
+) -> None:
+    rule = next(rule for rule in _RULES if rule.code == code)
+    if "severity" in rule.model.columns:
+        shown = {row["severity"] for case in rule_tester.cases(code) for row in case.expect if "severity" in row}
+        assert rule.severity in shown
+        assert len(shown) > 1
+        assert shown <= set(Severity)
 
 
 @_CODES

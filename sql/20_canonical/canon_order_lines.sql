@@ -1,16 +1,31 @@
 -- grain: one row per order line in one system
 -- Quantities are in base units: by the item's own factor, else by the general one. A row whose unit has neither
--- never gets here: admission quarantines it. Where a partner gives its own item number alone, the item is the one that
--- number stands for; a number that stands for none, or for several, leaves it empty (INT-05).
+-- never gets here: admission quarantines it. Where a customer gives its own item number alone, the item is the one that
+-- this number of the order's customer stands for; one that stands for none, or for several, leaves it empty (INT-05).
 -- key: system, source_key
 with
 
+foreign_items as (
+    select distinct system, order_id, foreign_sku
+    from feed_order_lines
+    where sku is null and foreign_sku is not null
+),
+
 item_numbers as (
-    select foreign_id as foreign_sku, min(own_id) as sku
-    from canon_cross_references
-    where reference_type = 'ITEM'
-    group by foreign_id
-    having count(distinct own_id) = 1
+    select
+        foreign_items.system,
+        foreign_items.order_id,
+        foreign_items.foreign_sku,
+        min(cross_references.own_id) as sku
+    from foreign_items
+    inner join canon_orders as orders
+        on foreign_items.system = orders.system and foreign_items.order_id = orders.order_id
+    inner join canon_cross_references as cross_references
+        on cross_references.reference_type = 'ITEM'
+        and orders.customer_id = cross_references.party_id
+        and foreign_items.foreign_sku = cross_references.foreign_id
+    group by foreign_items.system, foreign_items.order_id, foreign_items.foreign_sku
+    having count(distinct cross_references.own_id) = 1
 ),
 
 feed as (
@@ -36,7 +51,10 @@ feed as (
         feed_order_lines.snapshot_id,
         feed_order_lines.as_of
     from feed_order_lines
-    left join item_numbers on feed_order_lines.foreign_sku = item_numbers.foreign_sku
+    left join item_numbers
+        on feed_order_lines.system = item_numbers.system
+        and feed_order_lines.order_id = item_numbers.order_id
+        and feed_order_lines.foreign_sku = item_numbers.foreign_sku
 )
 
 select

@@ -2,19 +2,39 @@
 -- What the last pull allows the feed's readers to believe at $now_at.
 with
 
+attempts as (
+    select
+        system,
+        entity,
+        state,
+        problem,
+        snapshot_id,
+        {
+            'attempted_at': attempted_at,
+            'snapshot_id': coalesce(snapshot_id, ''),
+            'state': state,
+            'problem': problem
+        } as attempt_key
+    from ops_pulls
+),
+
 last_attempts as (
     select
         system,
         entity,
-        max_by(state, attempted_at) as state,
-        max_by(problem, attempted_at) as problem,
-        max_by(snapshot_id, attempted_at) as snapshot_id
-    from ops_pulls
+        max_by(state, attempt_key) as state,
+        max_by(problem, attempt_key) as problem,
+        max_by(snapshot_id, attempt_key) as snapshot_id
+    from attempts
     group by system, entity
 ),
 
 reported as (
-    select system, entity, max(as_of) as as_of, max_by(snapshot_id, as_of) as snapshot_id
+    select
+        system,
+        entity,
+        max(as_of) as as_of,
+        max_by(snapshot_id, {'as_of': as_of, 'snapshot_id': snapshot_id}) as snapshot_id
     from ops_snapshots
     group by system, entity
 ),

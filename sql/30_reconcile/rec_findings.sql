@@ -100,7 +100,8 @@ dated as (
         differences.payload,
         differences.precondition,
         differences.judgement_reason,
-        differences.evidence
+        differences.evidence,
+        differences.severity
     from rec_differences as differences
     left join concerned_feeds
         on differences.code = concerned_feeds.code
@@ -124,7 +125,7 @@ judged as (
             when dated.snapshots_seen < ref_rules.confirm_snapshots then 'TIMING'
             else 'DIFFER'
         end as verdict,
-        ref_rules.severity,
+        coalesce(dated.severity, ref_rules.severity) as severity,
         ref_rules.owner,
         dated.scope_key,
         coalesce(dated.order_id, '') as order_id,

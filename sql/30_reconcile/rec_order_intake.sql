@@ -131,7 +131,9 @@ select
     judged_orders.order_problem,
     coalesce(judged_lines.line_problem, '') as line_problem,
     case
-        when judged_lines.is_unmapped
+        when
+            judged_lines.is_unmapped
+            and judged_orders.order_problem not in ('sold-to is missing', 'sold-to is unknown')
             then 'ITEM/' || coalesce(judged_orders.customer_id, '') || '/' || judged_lines.foreign_sku
         else ''
     end as reference_key,

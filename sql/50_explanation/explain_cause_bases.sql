@@ -25,3 +25,4 @@ union all
 select 'carrier' as attribute, carrier_id as value, count(*) as line_count
 from canon_transports
 group by carrier_id
+order by attribute, value

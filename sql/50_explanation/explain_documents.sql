@@ -23,6 +23,7 @@ select
     matches.billed_qty,
     matches.matched_qty,
     coalesce(matches.posted_at, matches.as_of) as billed_at,
+    matches.posted_at is not null as is_posted,
     matches.match_label,
     matches.match_score,
     matches.match_reason,
@@ -33,4 +34,4 @@ where
     matches.invoice_id = $id
     or matches.order_id in (select unnest(cast($order_ids as varchar[])))
     or (matches.match_label = 'unmatched' and own_items.sku is not null)
-order by matches.invoice_id, matches.invoice_line_no, matches.share_no
+order by matches.invoice_id, matches.invoice_line_no, matches.system, matches.share_no

@@ -171,4 +171,4 @@ events as (
 
 select occurred_at, event, system, order_id, line_no, subject_id, quantity_qty, detail, snapshot_id
 from events
-order by occurred_at, event, system, order_id, line_no, subject_id
+order by occurred_at, event, system, order_id, line_no, subject_id, quantity_qty, detail, snapshot_id

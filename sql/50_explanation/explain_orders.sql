@@ -23,3 +23,4 @@ union
 select
     system, role, order_id, channel, channel_order_id, customer_id, customer_po, status, ordered_at, snapshot_id
 from channel_orders
+order by role desc, system, order_id

@@ -82,8 +82,9 @@ class LakeView:
             "dagster/row_count": self._row_counts[name],
             "dagster/column_schema": table_schema(self._columns.get(name, ()), contract_behind(self._catalogue, name)),
         }
-        if name in self._catalogue.models:
-            shown["dagster/column_lineage"] = column_lineage(self._catalogue, self._catalogue.models[name])
+        model = self._catalogue.models.get(name)
+        if model and model.columns:
+            shown["dagster/column_lineage"] = column_lineage(self._catalogue, model)
         if self._with_samples or name in self._marts:
             shown["sample"] = self._sample(retarget(_SAMPLE, {"target": name}), {})
         return shown

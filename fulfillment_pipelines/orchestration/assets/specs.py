@@ -39,6 +39,7 @@ def reconcile_specs(catalogue: Catalogue) -> list[dg.AssetSpec]:
         *(_feed_spec(catalogue, feed) for feed in catalogue.feeds),
         *(_table_spec(catalogue, model, "operations", _INTEGRATION) for model in catalogue.operations),
         *(_table_spec(catalogue, model, "canonical", _INTEGRATION) for model in catalogue.canonical),
+        _table_spec(catalogue, catalogue.matches, "reconcile", _GOVERNANCE),
         *(_rule_spec(catalogue, rule) for rule in catalogue.rules),
         *(_table_spec(catalogue, model, "reconcile", _GOVERNANCE) for model in catalogue.reconciled),
         *(_table_spec(catalogue, model, "marts", _GOVERNANCE) for model in catalogue.marts),

@@ -60,7 +60,7 @@ class MatchingPolicy(_Part):
 
     Attributes:
         window_days: How long before its invoice a leg may have left.
-        lead_hours: How long after its invoice a leg may leave.
+        lead_hours: How long after its draft was read a leg may leave; after its posting none may.
         price_limit_percent: Difference from the agreed price from which on the price speaks fully against a match.
     """
 

@@ -191,21 +191,26 @@ class Matching:
             for key in self._legs_of_line[lead.order_id, lead.line_no]
             if self._legs[key].group == line.group and lead.shipment_id in {None, self._legs[key].shipment_id}
         ]
-        matched = 0
+        shipment_id, label, matched = lead.shipment_id, MatchLabel.UNIQUE, 0
         if not line.is_credit:
+            fitting = [key for key in keys if self._left[key] == line.quantity]
+            if shipment_id is None and fitting and len(keys) > 1:
+                # The other legs are left to documents that are still to come; of legs alike, the oldest is billed.
+                label = MatchLabel.UNIQUE if len(fitting) == 1 else MatchLabel.AMBIGUOUS
+                keys, shipment_id = fitting[:1], self._legs[fitting[0]].shipment_id
             matched = min(line.quantity, sum(self._left[key] for key in keys))
             for key in keys:
-                # A document that names no leg bills all legs of its order line.
-                self._left[key] = 0 if lead.shipment_id is None else self._left[key] - matched
+                # A document that names no leg, and has the quantity of none, bills all legs of its order line.
+                self._left[key] = 0 if shipment_id is None else self._left[key] - matched
         return Share(
             line_key=line.line_key,
             share_no=1,
             order_id=lead.order_id,
             line_no=lead.line_no,
-            shipment_id=lead.shipment_id,
+            shipment_id=shipment_id,
             billed=line.quantity,
             matched=matched,
-            label=MatchLabel.UNIQUE,
+            label=label,
             score=lead.score,
             reason=lead.reason,
         )

@@ -172,13 +172,10 @@ def apply_hold(books: Books, order_no: str, hold_type: str, at: int) -> str:
     ).one_or_none()
     if order is None:
         raise UnknownObjectError(f"The ERP has no order '{order_no}'.", remedy="check the order number")
-    active = books.erp.execute(
-        select(erp_holds.c.hold_no).where(
-            erp_holds.c.order_no == order_no, erp_holds.c.type == hold_type, erp_holds.c.status == "CREATED"
-        )
-    ).scalar()
-    if active is not None:
-        return str(active)
-    hold_no = f"HD-E{order.order_id:05d}-{at}"
+    holds = books.erp.execute(select(erp_holds).where(erp_holds.c.order_no == order_no)).all()
+    for hold in holds:
+        if hold.type == hold_type and hold.status == "CREATED":
+            return str(hold.hold_no)
+    hold_no = f"HD-E{order.order_id:05d}-{len(holds) + 1}"
     apply_erp_hold(books, order.order_id, hold_no, hold_type, at)
     return hold_no

@@ -31,7 +31,11 @@ _RUN_ELSEWHERE = {
     "make test": "Makefile",
     "make up": "Makefile",
     "fulfillment twin score --seed 7": "fulfillment_pipelines_tests/flow/command_line/test_score.py",
+    "fulfillment twin scenario SCN-D": "fulfillment_pipelines_tests/flow/command_line/test_scenario.py",
 }
+# What is shown at a size worth looking at is walked at one that is soon done; size is a matter of `make bench`.
+_SHOWN_LINES, _WALKED_LINES = "--lines 100000 ", "--lines 2000 "
+_SHOWN_RUNTIME = "data/runtime/"
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,9 @@ class ReadmeWalk:
         return self.said[line]
 
     def _run(self, line: str) -> Said:
-        words = shlex.split(_recipe(line.removeprefix("make ")) if line.startswith("make ") else line)
+        typed = _recipe(line.removeprefix("make ")) if line.startswith("make ") else line
+        words = shlex.split(typed.replace(_SHOWN_LINES, _WALKED_LINES))
+        words = [word.replace(_SHOWN_RUNTIME, f"{self.terminal.runtime}/") for word in words]
         environment = {}
         while "=" in words[0]:
             name, _, value = words.pop(0).partition("=")
@@ -154,8 +160,11 @@ def _recipe(target: str) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of each line of the README that is run."""
+    lines = _walked_lines()
     if "readme_line" in metafunc.fixturenames:
-        metafunc.parametrize("readme_line", _walked_lines())
+        metafunc.parametrize("readme_line", lines)
+    if "line_before_live" in metafunc.fixturenames:
+        metafunc.parametrize("line_before_live", lines[: lines.index(_LAST_LINE_WITH_A_TWIN) + 1])
 
 
 @pytest.fixture(scope="session")

@@ -2,71 +2,90 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-FAULTS = {
-    *("FIN-01", "FIN-02", "SHP-01", "SHP-02", "INV-01", "INV-02"),
-    *("INT-02", "INT-03", "WHS-01", "CRD-03", "SYS-02"),
+RULES = Path(__file__).resolve().parents[3] / "sql" / "30_reconcile" / "rules"
+# What comes of a correction that fails or is undone needs more passes than three; `twin score` makes them.
+SEEN_LATER = {"SYS-03", "SYS-05"}
+FAULTS = {path.stem.upper().replace("_", "-") for path in RULES.glob("*.sql")} - SEEN_LATER
+# Of these, at least one case is cured. The others need a person, a customer, or a source that repairs its rows.
+CURED_WITHOUT_A_PERSON = {
+    *("CRD-03", "CRD-04", "FIN-01", "FIN-02", "FIN-03", "INT-03", "INT-04", "INV-01", "INV-02", "INV-04", "INV-05"),
+    *("SHP-01", "SHP-02", "SHP-05", "SYS-04", "WHS-01", "WHS-02", "WHS-03"),
 }
-# A duplicate order is a judgement (only its protection is automatic), and broken rows are repaired by their source.
-CURED_WITHOUT_A_PERSON = FAULTS - {"INT-02", "SYS-02"}
-SYSTEMS = {"erp", "portal", "wms_east", "wms_west", "wms_north", "finance"}
+JUDGED = {"CRD-01", "FIN-05", "INV-03", "SHP-06"}
+ENDED = {"VERIFIED", "AUTO_CLEARED", "CLOSED"}
+SYSTEMS = {"erp", "portal", "edi", "wms_east", "wms_west", "wms_north", "tms", "finance", "crm"}
+CODE = re.compile(r"[A-Z]{3}-\d\d")
 
 
 @pytest.fixture(scope="module")
-def demo_terminal(tmp_path_factory: pytest.TempPathFactory, terminal_at: Any) -> Any:
-    return terminal_at(tmp_path_factory.mktemp("demo"))
+def terminal_after(walk: Any, demonstration: Any) -> Any:
+    """A terminal where the demonstration has just ended."""
+    assert demonstration.exit_code == 0, demonstration.told
+    assert not (walk.terminal.twin_home / "twin.env").exists(), "the walk has gone on: these tests come first"
+    return walk.terminal
 
 
 @pytest.fixture(scope="module")
-def report(demo_terminal: Any) -> Any:
-    said = demo_terminal.type("run", "--demo", "--seed", "2", "--no-expectations", "--json")
-    assert said.exit_code == 0, said.told
-    return said.json()
+def cases(terminal_after: Any) -> Any:
+    return terminal_after.type("exceptions", "list", "--all", "--limit", "10000", "--json").json()
 
 
 @pytest.fixture(scope="module")
-def corrections(demo_terminal: Any, report: Any) -> Any:
-    del report
-    return demo_terminal.type("corrections", "list", "--limit", "1000", "--json").json()
+def corrections(terminal_after: Any) -> Any:
+    return terminal_after.type("corrections", "list", "--limit", "10000", "--json").json()
 
 
-def test_all_eleven_faults_are_found(report: Any) -> None:
-    found = {total["code"]: total["found"] for total in report["exceptions"]}
-    assert set(found) == FAULTS
-    assert min(found.values()) > 0
+def _totals(demonstration: Any) -> list[list[str]]:
+    """The printed table of exceptions: code, name, found, cured, open, value of the open ones."""
+    return [row for row in demonstration.rows if CODE.fullmatch(row[0])]
 
 
-def test_every_automatic_correction_has_a_proof(corrections: Any, report: Any) -> None:
+def test_every_kind_of_fault_is_found_and_has_one_row(demonstration: Any, cases: Any) -> None:
+    assert [row[0] for row in _totals(demonstration)] == sorted(FAULTS)
+    found = Counter(case["code"] for case in cases)
+    assert {row[0]: int(row[2]) for row in _totals(demonstration)} == found
+
+
+def test_every_automatic_correction_has_a_proof(corrections: Any, demonstration: Any) -> None:
     verified = {one["code"] for one in corrections if one["state"] == "VERIFIED"}
-    assert verified == CURED_WITHOUT_A_PERSON
-    cured = {total["code"] for total in report["exceptions"] if total["cured"]}
-    assert cured >= CURED_WITHOUT_A_PERSON
+    assert verified >= CURED_WITHOUT_A_PERSON
+    assert {row[0] for row in _totals(demonstration) if int(row[3])} >= CURED_WITHOUT_A_PERSON
 
 
-def test_nothing_is_cured_that_needs_a_person(corrections: Any) -> None:
+def test_nothing_is_cured_that_needs_a_person(corrections: Any, demonstration: Any) -> None:
     judged = [one for one in corrections if one["class"] == "J"]
-    assert judged
+    assert {one["code"] for one in judged} >= JUDGED
     assert {one["state"] for one in judged} == {"PENDING"}
+    assert {row[3] for row in _totals(demonstration) if row[0] in JUDGED} == {"0"}
 
 
-def test_every_system_is_pulled_and_nothing_is_unexplained(report: Any) -> None:
-    assert set(report["rows_by_system"]) == SYSTEMS
-    assert min(report["rows_by_system"].values()) > 0
-    assert report["unexplained"] == 0
-    assert report["feed_problems"] == []
-    assert report["quarantined_rows"] > 0
-    assert report["verdicts"]["AGREE"] > report["verdicts"]["DIFFER"] > 0
-    assert report["passes"] == 3
-    assert report["proved"] == sum(total["cured"] for total in report["exceptions"])
+def test_every_system_is_pulled_and_nothing_is_unexplained(demonstration: Any, terminal_after: Any) -> None:
+    pulled = {row[0]: int(row[1].replace(",", "")) for row in demonstration.rows if row[0] in SYSTEMS}
+    assert set(pulled) == SYSTEMS
+    assert min(pulled.values()) > 0
+    assert "UNEXPLAINED = 0" in demonstration.stdout
+    assert "(3 passes, " in demonstration.stdout
+    counted = terminal_after.type("query", "select verdict, count(*) as n from rec_line_verdicts group by 1", "--json")
+    lines = {row["verdict"]: row["n"] for row in counted.json()}
+    assert lines["AGREE"] > lines["DIFFER"] > 0
 
 
-def test_the_simulated_systems_end_with_the_demonstration(demo_terminal: Any, report: Any) -> None:
-    del report
-    assert not (demo_terminal.twin_home / "twin.env").exists()
-    said = demo_terminal.type("twin", "stop")
+def test_what_was_proved_is_what_was_cured(demonstration: Any, cases: Any) -> None:
+    ended = [case for case in cases if case["state"] in ENDED]
+    assert f"{len(ended)} exceptions proved cured" in demonstration.stdout
+    assert sum(int(row[3]) for row in _totals(demonstration)) == len(ended)
+
+
+def test_the_simulated_systems_end_with_the_demonstration(terminal_after: Any) -> None:
+    said = terminal_after.type("twin", "stop")
     assert (said.exit_code, said.stdout.strip()) == (0, "No twin was running.")
 
 
@@ -89,9 +108,16 @@ def test_the_progress_of_each_stage_is_shown(demonstration: Any) -> None:
             assert any(f"pass {number}" in line and stage in line for line in demonstration.stdout.splitlines()), stage
 
 
-def test_the_value_at_risk_of_open_cases_is_told_by_code(report: Any) -> None:
-    at_risk = {total["code"]: float(total["open_value_amount"]) for total in report["exceptions"]}
-    assert at_risk["INT-02"] > 0
-    assert {code for code, amount in at_risk.items() if amount > 0} <= {
-        total["code"] for total in report["exceptions"] if total["open"]
+def test_the_value_of_the_open_cases_is_told_by_code_and_never_added_up_across_currencies(
+    demonstration: Any, cases: Any
+) -> None:
+    at_risk: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for case in cases:
+        if case["state"] not in ENDED and case["currency"] and Decimal(case["value_at_risk_amount"]):
+            at_risk[case["code"]][case["currency"]] += Decimal(case["value_at_risk_amount"])
+    told = {
+        code: ", ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(amounts.items()))
+        for code, amounts in at_risk.items()
     }
+    assert {row[0]: row[5] for row in _totals(demonstration) if row[5]} == told
+    assert "INT-02" in told

@@ -12,8 +12,9 @@ import pytest
 
 CASE_COLUMNS = (
     *("case_id", "code", "business_key", "node", "state", "severity", "owner", "value_at_risk_amount", "currency"),
-    *("expected_value", "actual_value", "condition_since", "fix_due_at"),
+    *("expected_value", "actual_value", "condition_since", "fix_due_at", "parent_case_id"),
 )
+SHOWN_COLUMNS = ("case id", "code", "key", "node", "state", "severity", "owner", "value", "fix due")
 CORRECTION_COLUMNS = (
     *("correction_id", "case_id", "code", "target", "message", "class", "state", "clause_id", "decision_reason"),
 )
@@ -36,6 +37,12 @@ def open_cases(live: Any) -> list[dict[str, Any]]:
     return _cases(live)
 
 
+def test_the_readme_leads_here_line_by_line(line_before_live: str, walk: Any) -> None:
+    """The walk in single steps, so that a step that fails or takes too long has its name."""
+    said = walk.up_to(line_before_live)
+    assert said.exit_code == 0, said.told
+
+
 def test_cases_are_listed_with_owner_value_and_deadline_the_next_due_first(
     live: Any, open_cases: list[dict[str, Any]]
 ) -> None:
@@ -46,6 +53,9 @@ def test_cases_are_listed_with_owner_value_and_deadline_the_next_due_first(
     assert {case["state"] for case in cases}.isdisjoint({"CLOSED", "RESOLVED_AUTO"})
     table = live.type("exceptions", "list", "--limit", "1000")
     assert {row[0] for row in table.rows} == {case["case_id"] for case in cases}
+    assert {len(row) for row in table.rows} == {len(SHOWN_COLUMNS) + any(case["parent_case_id"] for case in cases)}
+    (titles,) = (line for line in table.stdout.splitlines() if "case id" in line)
+    assert tuple(title.strip() for title in titles.strip("┃").split("┃"))[: len(SHOWN_COLUMNS)] == SHOWN_COLUMNS
 
 
 def test_all_lists_the_ended_cases_too(open_cases: list[dict[str, Any]], all_cases: list[dict[str, Any]]) -> None:

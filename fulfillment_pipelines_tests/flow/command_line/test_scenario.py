@@ -18,11 +18,11 @@ def test_an_unknown_scenario_is_told_with_those_there_are(terminal: Any) -> None
     assert "SCN-A" in said.stderr
 
 
-def test_a_breach_is_queued_decided_and_proved(terminal: Any) -> None:
-    said = terminal.type("twin", "scenario", "scn-h", "--seed", "2", "--json")
+def test_a_short_order_is_served_from_another_site(terminal: Any) -> None:
+    said = terminal.type("twin", "scenario", "scn-d", "--seed", "2", "--json")
     assert said.exit_code == 0, said.told
     played = said.json()
-    assert (played["scenario_id"], played["seed"], played["held"]) == ("SCN-H", 2, True)
+    assert (played["scenario_id"], played["seed"], played["held"]) == ("SCN-D", 2, True)
     held = [step["held"] for step in played["steps"] if step["step"] == "Expect"]
     assert held
     assert all(held)

@@ -1,18 +1,16 @@
-"""Random worlds of a distributor in which every contract is spoken of and every rule applies.
+"""Worlds in which every contract is spoken of and every rule applies, and two platforms that watch each.
 
 The systems are made from the contracts and from what the rules compare: a field of a system is named like the
-canonical column, so that a new contract or rule takes part by itself. Values come from small pools, so that rows meet.
+canonical column, so that a new contract or rule takes part by itself. What they say belongs to the tests' own folders.
 """
 
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from typing import Any
 import pytest
 
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
-from fulfillment_pipelines.canonical.vocabulary import Column, ColumnType, Contract
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform
@@ -47,111 +44,43 @@ _COLUMNS = """
     order by table_name, column_index
 """
 
-_TEXTS: Mapping[str, tuple[str | None, ...]] = {
-    "order_id": ("SO-1", "SO-2", "SO-3"),
-    "channel_order_id": ("PO-1", "PO-2", "PO-3", None),
-    "shipment_id": ("SH-1", "SH-2", "SH-3"),
-    "release_id": ("R-1", "R-2"),
-    "reservation_id": ("RV-1", "RV-2"),
-    "supply_id": ("IN-1", "IN-2"),
-    "movement_id": ("M-1", "M-2", "M-3"),
-    "hold_id": ("H-1", "H-2"),
-    "invoice_id": ("I-1", "I-2", "I-3"),
-    "return_id": ("RT-1", "RT-2"),
-    "pack_id": ("P-1", "P-2"),
-    "case_id": ("K-1", "K-2"),
-    "milestone_id": ("E-1", "E-2", "E-3", "E-4"),
-    "charge_id": ("G-1", "G-2"),
-    "document_id": ("D-1", "D-2"),
-    "customer_id": ("C-1", "C-2"),
-    "party_id": ("C-1", "C-2"),
-    "partner_id": ("C-1", "C-2"),
-    "ship_to_id": ("L-1", "L-2"),
-    "sku": ("BRG-1001", "VLV-1001"),
-    "own_id": ("BRG-1001", "VLV-1001"),
-    "substitute_sku": ("BRG-1001", None, None),
-    "foreign_sku": ("F-1", "F-2", None),
-    "foreign_id": ("F-1", "F-2"),
-    "uom": ("EA", "EA", "EA", "EA", "CS", "CS", "PALLET"),
-    "base_uom": ("EA",),
-    "currency": ("USD",),
-    "channel": ("PORTAL", "EDI", None),
-    "customer_po": ("P-1", "P-2", None),
-    "payment_terms": ("NET30", "NET60"),
-    "placed_by": ("finance",),
-    "carrier_id": ("K-A", "K-B"),
-    "lane": ("EAST-SOUTH",),
-    "node": SITES,
-}
-_QUANTITIES = ("0", "1", "2", "5", "12")
-_SIGNED = ("-5", "-1", "1", "40")
-_AMOUNTS = ("1.00", "2.50", "30.00")
-_MINUTES = (-6000, -3000, -600, -90, -30, -10, -3)
 
-
-class ChangeKind(StrEnum):
-    """What happens to the rows of one entity."""
-
-    REPLACED = "replaced"
-    ALTERED = "altered"
-    DELETED = "deleted"
-    REPEATED = "repeated"
-    AS_BEFORE = "as before"
-
-
-@dataclass(frozen=True)
-class Change:
-    """Something that happens in a system; `seed` decides which entity, which rows and which values."""
-
-    kind: ChangeKind
-    seed: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """What happens between two runs.
-
-    Attributes:
-        changes: What happens in the systems.
-        minutes: How much time passes; less than none where a system's clock is put back.
-        pulled: Which systems are asked, by number.
-        down: The system that does not answer; beyond the last for none.
-        breaks_off: The system whose answers end after the first page; beyond the last for none.
-    """
-
-    changes: tuple[Change, ...]
-    minutes: int
-    pulled: tuple[int, ...]
-    down: int
-    breaks_off: int
+Rows = dict[tuple[str, str], list[MemoryRow]]
 
 
 @dataclass
 class World:
     """The systems, and two platforms that watch them: one revisits what changed, the other everything."""
 
-    folder: Path
     systems: dict[str, MemorySystem]
     clock: FixedClock
     incremental: Platform
     full: Platform
-    earlier: dict[tuple[str, str], list[MemoryRow]] = field(default_factory=dict)
 
-    def begin(self, seed: int) -> None:
-        """Fill every entity and let both look at everything."""
-        dice = random.Random(seed)
-        for system, entity in self.feeds:
-            self.systems[system].rows[entity] = self._random_rows(system, entity, dice)
+    @property
+    def rows(self) -> Rows:
+        """The rows of all systems, as they stand: who changes them changes the systems."""
+        return {(name, entity): rows for name, system in self.systems.items() for entity, rows in system.rows.items()}
+
+    def begin(self, rows: Rows) -> None:
+        """Fill the systems and let both platforms look at everything."""
+        for (system, entity), told in rows.items():
+            empty = dict.fromkeys(self.systems[system].declaration.entities[entity].fields)
+            self.systems[system].rows[entity] = [empty | row for row in told]
         self.run(tuple(self.systems))
 
-    def step(self, step: Step) -> None:
-        """Let the step happen, then let both look."""
-        for change in step.changes:
-            self._change(change)
-        self.clock.at += timedelta(minutes=step.minutes)
-        names = list(self.systems)
-        with self._trouble(dict(enumerate(names)), step):
-            self.run(tuple(names[number % len(names)] for number in step.pulled) or tuple(names))
+    def step(self, minutes: int, pulled: Collection[str] = (), *, down: str = "", breaks_off: str = "") -> None:
+        """Let time pass, then let both platforms look.
+
+        Args:
+            minutes: How much passes; less than none where the clock is put back.
+            pulled: Which systems are asked; none for all.
+            down: The system that does not answer.
+            breaks_off: The system whose answers end after the first page.
+        """
+        self.clock.at += timedelta(minutes=minutes)
+        with self._trouble(down, breaks_off):
+            self.run(tuple(name for name in self.systems if not pulled or name in pulled))
 
     def run(self, pulled: tuple[str, ...]) -> None:
         """Pull, admit and reconcile on both platforms."""
@@ -159,11 +88,6 @@ class World:
             stages.pull(platform, pulled)
             stages.admit(platform)
             stages.reconcile(platform, full=full)
-
-    @property
-    def feeds(self) -> list[tuple[str, str]]:
-        """Every entity of every system."""
-        return [(name, entity) for name, system in self.systems.items() for entity in system.declaration.entities]
 
     def disagreements(self) -> dict[str, tuple[list[str], list[str]]]:
         """What each of the two says that the other does not, by table."""
@@ -178,6 +102,11 @@ class World:
                 found[statement] = (only[0], only[1])
         return found
 
+    def codes(self) -> set[str]:
+        """The codes of what is found now."""
+        found = self.full.warehouse.query("select distinct code from rec_findings")
+        return {row["code"] for row in found.to_pylist()}
+
     def _compared(self) -> Iterator[str]:
         rows = self.full.warehouse.query(_COLUMNS).to_pylist()
         for table, columns in groupby(rows, key=lambda row: row["table_name"]):
@@ -186,79 +115,14 @@ class World:
                 yield f"select {', '.join(names)} from {table}"
 
     @contextmanager
-    def _trouble(self, names: Mapping[int, str], step: Step) -> Iterator[None]:
-        down, broken = names.get(step.down), names.get(step.breaks_off)
+    def _trouble(self, down: str, breaks_off: str) -> Iterator[None]:
         if down:
             self.systems[down].switches.down = True
-        if broken:
-            self.systems[broken].switches.fails_on_page = 2
+        if breaks_off:
+            self.systems[breaks_off].switches.fails_on_page = 2
         yield
         for system in self.systems.values():
             system.switches.down, system.switches.fails_on_page = False, None
-
-    def _change(self, change: Change) -> None:
-        dice = random.Random(change.seed)
-        system, entity = dice.choice(self.feeds)
-        rows = self.systems[system].rows[entity]
-        before = [dict(row) for row in rows]
-        match change.kind:
-            case ChangeKind.REPLACED:
-                rows[:] = self._random_rows(system, entity, dice)
-            case ChangeKind.ALTERED if rows:
-                contract = self._contract(system, entity)
-                column = dice.choice(contract.columns)
-                dice.choice(rows)[column.name] = _value(column, system, dice)
-            case ChangeKind.DELETED if rows:
-                rows.remove(dice.choice(rows))
-            case ChangeKind.REPEATED if rows:
-                rows.append(dict(dice.choice(rows)))
-            case ChangeKind.AS_BEFORE:
-                rows[:] = self.earlier.get((system, entity), before)
-            case _:
-                return
-        self.earlier[system, entity] = before
-
-    def _random_rows(self, system: str, entity: str, dice: random.Random) -> list[MemoryRow]:
-        contract = self._contract(system, entity)
-        rows = [
-            {column.name: _value(column, system, dice) for column in contract.columns}
-            for _ in range(dice.randint(2, 6))
-        ]
-        return list({tuple(row[name] for name in contract.key): row for row in rows}.values())
-
-    def _contract(self, system: str, entity: str) -> Contract:
-        return CONTRACTS[self.systems[system].declaration.entities[entity].contract]
-
-
-def _value(column: Column, system: str, dice: random.Random) -> str | None:
-    """Return a value of the kind the column wants, now and then one that it refuses."""
-    if not column.required and dice.random() < 0.25:
-        return None
-    if dice.random() < 0.01:
-        return "nonsense"
-    return _fitting(column, system, dice)
-
-
-def _fitting(column: Column, system: str, dice: random.Random) -> str | None:
-    if system == "portal" and column.name == "order_id":
-        return dice.choice(("PO-1", "PO-2", "PO-3"))
-    if column.name == "node" and system.startswith("wms_"):
-        return system.removeprefix("wms_").upper()
-    if column.codes:
-        return dice.choice(column.codes)
-    if column.type is ColumnType.INSTANT:
-        return (NOON + timedelta(minutes=dice.choice(_MINUTES))).isoformat()
-    if column.type is ColumnType.TEXT:
-        return dice.choice(_TEXTS.get(column.name, (f"{column.name}-1", f"{column.name}-2")))
-    return dice.choice(_numbers(column))
-
-
-def _numbers(column: Column) -> tuple[str, ...]:
-    if column.type is ColumnType.INTEGER:
-        return ("1", "2")
-    if column.type is ColumnType.QUANTITY:
-        return _QUANTITIES if column.minimum == 0 else (*_QUANTITIES, *_SIGNED)
-    return _AMOUNTS
 
 
 def _spoken() -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
@@ -354,16 +218,6 @@ def open_world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
             closing(_watching(project, f"{names}-incremental", clock, systems)) as incremental,
             closing(_watching(project, f"{names}-full", clock, systems)) as full,
         ):
-            yield World(project, systems, clock, incremental, full)
+            yield World(systems, clock, incremental, full)
 
     return opened
-
-
-@pytest.fixture(scope="session")
-def make_step() -> Callable[..., Step]:
-    """Return a function that makes a step from plain values."""
-
-    def make(changes: list[tuple[str, int]], **others: Any) -> Step:
-        return Step(changes=tuple(Change(ChangeKind(kind), seed) for kind, seed in changes), **others)
-
-    return make

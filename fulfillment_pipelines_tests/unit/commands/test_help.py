@@ -16,12 +16,23 @@ from fulfillment_pipelines.cli import app
 EXAMPLE = re.compile(r"Example: fulfillment (.+)")
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
-    *("explain", "causes"),
-    *("run", "up", "query", "version", "audit verify", "corrections list", "exceptions list", "exceptions show"),
-    *("rules list", "rules show", "rules test", "systems list", "systems check"),
-    *("twin init", "twin stop", "twin advance", "twin fault", "twin truth", "twin score"),
+    *("explain", "causes", "timing"),
+    *("run", "up", "query", "version", "audit verify", "config check", "config schemas"),
+    *("corrections list", "corrections resume", "exceptions list", "exceptions show"),
+    *("rules list", "rules show", "rules table", "rules test", "systems list", "systems check"),
+    *(
+        "twin init",
+        "twin stop",
+        "twin advance",
+        "twin fault",
+        "twin scenario",
+        "twin truth",
+        "twin score",
+        "twin volume",
+    ),
 }
-SPEAKS_NO_JSON = {"up", "twin stop"}
+# The first two tell nothing but that they ran; the results of the others are the files they write.
+SPEAKS_NO_JSON = {"up", "twin stop", "config schemas", "rules table", "twin volume"}
 
 
 def _leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -225,6 +225,14 @@ def test_a_document_outside_the_window_tells_by_how_much_and_the_smallest_window
     assert failed.smallest_tolerance == "window_days: 9.5"
 
 
+def test_a_document_posted_before_the_leg_left_cannot_have_billed_it(explain: Asker) -> None:
+    early = _document(posted_at=_at(9))
+    (miss,) = explain(_world(rec_document_matches=[early], rec_billed_lines=[]), "SO-1").near_misses
+    (failed,) = miss.failed
+    assert (failed.predicate, failed.found) == ("left before the posting", "1.0 hours after")
+    assert failed.smallest_tolerance == ""
+
+
 def test_an_order_spelled_too_differently_tells_how_alike_it_is(explain: Asker) -> None:
     damaged = _document(spelled_order_id="SO-777")
     (miss,) = explain(_world(rec_document_matches=[damaged], rec_billed_lines=[]), "SO-1").near_misses

@@ -21,15 +21,24 @@ from fulfillment_pipelines.systems.memory import MemoryRow, MemorySystem
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SMALL = Path(__file__).parents[2] / "small_distributor"
 SYSTEMS = ("erp", "portal", "wms_east", "finance")
+# What the portal's orders refer to: without it they are not lost, but impossible to enter.
+MASTER_DATA: dict[str, list[MemoryRow]] = {
+    "customers": [{"customer_no": "C-1", "name": "First Customer", "status": "ACTIVE", "payment_terms": "NET30"}],
+    "customer_locations": [{"customer_no": "C-1", "ship_to_no": "C-1-A", "status": "ACTIVE"}],
+    "items": [
+        {"sku": "BRG-1001", "base_uom": "EA", "abc_class": "A", "temperature_class": "AMBIENT", "status": "ACTIVE"}
+    ],
+}
 
 
 def _portal_order(number: int) -> dict[str, MemoryRow]:
     placed_at = (NOON - timedelta(hours=6)).isoformat()
     order: MemoryRow = {"id": f"P-{number}", "customer": "C-1", "po": f"PO-{number}", "state": "OPEN"}
+    order |= {"ship_to": "C-1-A", "terms": "NET30", "priority": "STANDARD", "revision": 0, "requested_at": None}
     item: MemoryRow = {"order_id": f"P-{number}", "line": 1, "sku": "BRG-1001", "uom": "EA", "qty": "2"}
     return {
         "orders": order | {"currency": "USD", "placed_at": placed_at},
-        "order_items": item | {"qty_cancelled": "0", "price": "10.00", "currency": "USD"},
+        "order_items": item | {"buyer_item": None, "qty_cancelled": "0", "price": "10.00", "currency": "USD"},
     }
 
 
@@ -80,13 +89,13 @@ class World:
 
 
 def small_world(home: Path, instance: dg.DagsterInstance) -> World:
-    """Return the small distributor, whose systems are all empty, not yet pulled."""
+    """Return the small distributor, not yet pulled: its ERP knows a customer and an item, and nobody has ordered."""
     clock = FixedClock(NOON)
     systems = {}
     for name in SYSTEMS:
         declaration = load_declaration(SMALL / f"{name}.yaml")
         assert isinstance(declaration, MemoryDeclaration)
-        systems[name] = MemorySystem(declaration, clock)
+        systems[name] = MemorySystem(declaration, clock, MASTER_DATA if name == "erp" else None)
     settings = Settings(runtime_dir=home, duckdb_threads=1)
     config = SMALL / "distributor.yaml"
     ready_made = list(systems.values())

@@ -279,6 +279,17 @@ def test_a_hold_at_the_erp_blocks_the_release_until_it_is_resolved(working: Any)
     assert len(working.erp("releases", order_no=order_no)) > 0
 
 
+def test_holds_of_two_types_on_one_order_at_one_moment_are_two_holds(working: Any) -> None:
+    order_no, _ = _next_unreleased_order(working)
+    answers = [
+        working.post("holds", {"order_no": order_no, "type": kind}, key=f"hold-{kind}")
+        for kind in ("CREDIT", "DUPLICATE")
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    held = {row["hold_no"]: row["type"] for row in working.erp("holds", order_no=order_no)}
+    assert [held[answer.json()["hold_no"]] for answer in answers] == ["CREDIT", "DUPLICATE"]
+
+
 def test_an_adjustment_is_booked_once_from_the_stock_that_was_read(working: Any) -> None:
     sku = "SNS-1002"
     before = _stock(working, "EAST", sku)

@@ -123,6 +123,7 @@ select
     unresolved.invoiced_qty,
     unresolved.unit_price,
     coalesce(unresolved.posted_at, unresolved.as_of) as billed_at,
+    unresolved.posted_at is not null as is_posted,
     leads.resolved_by,
     leads.order_id,
     leads.line_no,

@@ -12,7 +12,7 @@
 -- class: J
 -- source: domain book 2.7; Sterling holds
 -- A hold that a site did not obey is CRD-02, however old it is, and waits from when the site obeys. A hold of an order
--- that no longer lives blocks nothing.
+-- that no longer lives blocks nothing. The hold of a priority order is S1.
 with
 
 open_holds as (
@@ -142,7 +142,8 @@ select
         'order': held_orders.order_snapshot_id,
         'placed_by': held_orders.placed_by,
         'priority': held_orders.priority
-    }) as evidence
+    }) as evidence,
+    case when held_orders.priority = 'PRIORITY' then 'S1' else 'S2' end as severity
 from held_orders
 left join order_amounts on held_orders.order_id = order_amounts.order_id
 left join due_times on held_orders.hold_id = due_times.hold_id

@@ -15,6 +15,7 @@
 -- source: domain book 2.7; Celonis "shipped, not invoiced"
 -- An invoice that names no leg bills the whole line: what it leaves unbilled is FIN-02. What came back of a leg before
 -- it was billed need not be billed; a return that names no leg is first of what is billed, then of the oldest leg.
+-- It is S1 where the time to bill ends in a later month, in UTC, than the one that the leg belongs to.
 with
 
 eligible_legs as (
@@ -219,7 +220,11 @@ select
         'confirmed': unbilled_legs.confirmed_snapshot_id,
         'order_line': unbilled_legs.line_snapshot_id,
         'shipped_qty': cast(unbilled_legs.shipped_qty as varchar)
-    }) as evidence
+    }) as evidence,
+    case
+        when date_trunc('month', due_times.breaks_at) = date_trunc('month', unbilled_legs.eligible_at) then 'S2'
+        else 'S1'
+    end as severity
 from unbilled_legs
 left join due_times
     on unbilled_legs.shipment_id = due_times.shipment_id

@@ -14,7 +14,7 @@
 -- source: domain book 2.7: only legs that have an invoice, credits netted; a leg without one is FIN-01
 -- An invoice that names no leg bills all legs of its line. No message can bill more of a leg that is billed already.
 -- What came back, or was claimed and accepted, may be billed and credited, or not be billed at all. A credit for it
--- that is missing, or larger than it, is FIN-05.
+-- that is missing, or larger than it, is FIN-05. What is billed too much is S1.
 with
 
 -- A line of one leg whose quantities add up needs no comparison leg by leg.
@@ -49,6 +49,11 @@ documents as (
         billed.shipment_id,
         billed.invoice_id,
         billed.invoice_line_no,
+        {
+            'invoice_id': billed.invoice_id,
+            'invoice_line_no': billed.invoice_line_no,
+            'shipment_id': billed.shipment_id
+        } as document_key,
         billed.document_type,
         billed.status,
         billed.posted_at,
@@ -129,11 +134,11 @@ suspects as (
         count(*) as document_count,
         count(*) filter (where documents.status <> 'DRAFT') as posted_count,
         max(documents.invoice_id) filter (where documents.document_type = 'INVOICE') as last_invoice_id,
-        max_by(documents.invoice_line_no, documents.invoice_id)
+        max_by(documents.invoice_line_no, documents.document_key)
             filter (where documents.document_type = 'INVOICE') as last_invoice_line_no,
-        max_by(documents.status, documents.invoice_id)
+        max_by(documents.status, documents.document_key)
             filter (where documents.document_type = 'INVOICE') as last_status,
-        max_by(documents.billed_qty, documents.invoice_id)
+        max_by(documents.billed_qty, documents.document_key)
             filter (where documents.document_type = 'INVOICE') as last_billed_qty,
         max(documents.unit_price) as unit_price,
         max(documents.currency) as currency,
@@ -268,5 +273,6 @@ select
         'billed': billed_snapshot_id,
         'documents': document_count,
         'last_invoice_id': last_invoice_id
-    }) as evidence
+    }) as evidence,
+    case when billed_qty > shipped_qty then 'S1' else 'S2' end as severity
 from mismatched_lines

@@ -8,12 +8,15 @@
 -- feeds: finance.invoice_lines, wms.shipment_lines
 -- also: carrier.transports, erp.order_lines
 -- follows: SHP-06
+-- tolerance: fin_03_unmatched_business_hours
 -- correction: invoice.hold -> finance
 -- class: G
 -- explains: billed
 -- source: domain book 2.7; revenue timing
 -- What was credited again is not billed. An invoice that names no leg is early while nothing of its line has left; what
--- it bills too much is FIN-02. A period is a calendar month in UTC.
+-- it bills too much is FIN-02. A period is a calendar month in UTC. One that names no order and matches nothing bills
+-- nothing, though its goods may become known for a while; a credit of as much of the item, for the customer, takes it
+-- back.
 with
 
 documents as (
@@ -149,7 +152,8 @@ uncredited_lines as (
         early_lines.invoice_id,
         early_lines.invoice_line_no,
         min(early_lines.order_id) as order_id,
-        min_by(early_lines.line_no, early_lines.order_id) as line_no,
+        min_by(early_lines.line_no, {'order_id': early_lines.order_id, 'line_no': early_lines.line_no})
+            as line_no,
         min(early_lines.shipment_id) as shipment_id,
         max(early_lines.status) as status,
         sum(early_lines.invoiced_qty) as invoiced_qty,
@@ -172,51 +176,171 @@ nodes as (
     from canon_order_lines as lines
     semi join uncredited_lines on lines.order_id = uncredited_lines.order_id
     where lines.role = 'erp'
+),
+
+unmatched_lines as (
+    select
+        invoice_id,
+        invoice_line_no,
+        document_type,
+        customer_id,
+        sku,
+        status,
+        invoiced_qty,
+        unit_price,
+        currency,
+        posted_at,
+        snapshot_id,
+        row_number() over (
+            partition by document_type, customer_id, sku, invoiced_qty
+            order by posted_at, system, invoice_id, invoice_line_no
+        ) as recurrence_no
+    from rec_billed_lines
+    where
+        role = 'finance'
+        and match_label = 'unmatched'
+        and order_id is null
+        and status in ('POSTED', 'TRANSMITTED')
+        and invoiced_qty > 0
+),
+
+groundless_lines as (
+    select
+        invoices.invoice_id,
+        invoices.invoice_line_no,
+        invoices.customer_id,
+        invoices.sku,
+        invoices.status,
+        invoices.invoiced_qty,
+        invoices.unit_price,
+        invoices.currency,
+        invoices.posted_at,
+        invoices.snapshot_id
+    from unmatched_lines as invoices
+    left join unmatched_lines as credits
+        on credits.document_type = 'CREDIT_MEMO'
+        and invoices.customer_id is not distinct from credits.customer_id
+        and invoices.sku is not distinct from credits.sku
+        and invoices.invoiced_qty = credits.invoiced_qty
+        and invoices.recurrence_no = credits.recurrence_no
+    where invoices.document_type = 'INVOICE' and credits.invoice_id is null
+),
+
+deadlines as (
+    select
+        groundless_lines.invoice_id,
+        groundless_lines.invoice_line_no,
+        begun.open_seconds_before
+        + least(
+            greatest(epoch(groundless_lines.posted_at) - epoch(begun.opens_at), 0),
+            epoch(begun.closes_at) - epoch(begun.opens_at)
+        )
+        + $fin_03_unmatched_business_hours * 3600 as open_seconds_due
+    from groundless_lines
+    inner join ref_business_days as begun
+        on begun.calendar = 'default'
+        and groundless_lines.posted_at >= begun.starts_at
+        and groundless_lines.posted_at < begun.ends_at
+),
+
+-- An invoice from before the calendar's first day has no row here: it is long overdue.
+due_times as (
+    select
+        deadlines.invoice_id,
+        deadlines.invoice_line_no,
+        to_timestamp(epoch(due.opens_at) + deadlines.open_seconds_due - due.open_seconds_before) as breaks_at
+    from deadlines
+    inner join ref_business_days as due
+        on due.calendar = 'default'
+        and deadlines.open_seconds_due > due.open_seconds_before
+        and deadlines.open_seconds_due
+        <= due.open_seconds_before + epoch(due.closes_at) - epoch(due.opens_at)
+),
+
+findings as (
+    select
+        uncredited_lines.invoice_id,
+        uncredited_lines.invoice_line_no,
+        uncredited_lines.order_id,
+        uncredited_lines.line_no,
+        uncredited_lines.shipment_id,
+        'departed before it is posted' as expected_value,
+        case
+            when uncredited_lines.departed_at is null then 'not departed'
+            else 'departed ' || strftime(uncredited_lines.departed_at, '%Y-%m-%d')
+        end as actual_value,
+        uncredited_lines.invoiced_qty,
+        uncredited_lines.billed_amount,
+        uncredited_lines.currency,
+        uncredited_lines.posted_at,
+        uncredited_lines.posted_at as breaks_at,
+        uncredited_lines.status = 'POSTED' and uncredited_lines.departed_at is null as is_held,
+        uncredited_lines.status,
+        case
+            when uncredited_lines.departed_at is not null then 'reversal or accrual is for finance'
+            when uncredited_lines.status = 'TRANSMITTED' then 'the customer has the invoice'
+            else ''
+        end as judgement_reason,
+        to_json({
+            'invoice': uncredited_lines.snapshot_id,
+            'shipment_id': uncredited_lines.shipment_id,
+            'node': nodes.node,
+            'departed_at': uncredited_lines.departed_at
+        }) as evidence
+    from uncredited_lines
+    left join nodes
+        on uncredited_lines.order_id = nodes.order_id and uncredited_lines.line_no = nodes.line_no
+    union all
+    select
+        groundless_lines.invoice_id,
+        groundless_lines.invoice_line_no,
+        cast(null as varchar) as order_id,
+        cast(null as bigint) as line_no,
+        cast(null as varchar) as shipment_id,
+        'bills what was ordered' as expected_value,
+        'matches nothing' as actual_value,
+        groundless_lines.invoiced_qty,
+        groundless_lines.invoiced_qty * groundless_lines.unit_price as billed_amount,
+        groundless_lines.currency,
+        groundless_lines.posted_at,
+        coalesce(due_times.breaks_at, groundless_lines.posted_at) as breaks_at,
+        false as is_held,
+        groundless_lines.status,
+        'what it bills, if anything, a person finds out' as judgement_reason,
+        to_json({
+            'invoice': groundless_lines.snapshot_id,
+            'customer_id': groundless_lines.customer_id,
+            'sku': groundless_lines.sku
+        }) as evidence
+    from groundless_lines
+    left join due_times
+        on groundless_lines.invoice_id = due_times.invoice_id
+        and groundless_lines.invoice_line_no = due_times.invoice_line_no
 )
 
 select
-    uncredited_lines.invoice_id || '/' || uncredited_lines.invoice_line_no as business_key,
+    invoice_id || '/' || invoice_line_no as business_key,
     '' as node,
-    uncredited_lines.order_id as scope_key,
-    uncredited_lines.order_id,
-    uncredited_lines.line_no,
-    'departed before it is posted' as expected_value,
-    case
-        when uncredited_lines.departed_at is null then 'not departed'
-        else 'departed ' || strftime(uncredited_lines.departed_at, '%Y-%m-%d')
-    end as actual_value,
-    cast(-uncredited_lines.invoiced_qty as decimal(18, 4)) as delta_qty,
-    cast(uncredited_lines.billed_amount as decimal(18, 2)) as value_at_risk_amount,
-    uncredited_lines.currency,
-    uncredited_lines.posted_at as condition_since,
-    uncredited_lines.posted_at as breaks_at,
-    case
-        when uncredited_lines.status = 'POSTED' and uncredited_lines.departed_at is null then 'invoice.hold'
-        else ''
-    end as message,
-    case
-        when uncredited_lines.status = 'POSTED' and uncredited_lines.departed_at is null then 'finance'
-        else ''
-    end as target_role,
+    coalesce(order_id, '') as scope_key,
+    order_id,
+    line_no,
+    expected_value,
+    actual_value,
+    cast(-invoiced_qty as decimal(18, 4)) as delta_qty,
+    cast(billed_amount as decimal(18, 2)) as value_at_risk_amount,
+    currency,
+    posted_at as condition_since,
+    breaks_at,
+    case when is_held then 'invoice.hold' else '' end as message,
+    case when is_held then 'finance' else '' end as target_role,
     to_json({
-        'invoice_id': uncredited_lines.invoice_id,
-        'invoice_line_no': uncredited_lines.invoice_line_no,
-        'order_id': uncredited_lines.order_id,
-        'line_no': uncredited_lines.line_no,
-        'shipment_id': uncredited_lines.shipment_id
+        'invoice_id': invoice_id,
+        'invoice_line_no': invoice_line_no,
+        'order_id': order_id,
+        'line_no': line_no,
+        'shipment_id': shipment_id
     }) as payload,
-    to_json({'status': uncredited_lines.status}) as precondition,
-    case
-        when uncredited_lines.departed_at is not null then 'reversal or accrual is for finance'
-        when uncredited_lines.status = 'TRANSMITTED' then 'the customer has the invoice'
-        else ''
-    end as judgement_reason,
-    to_json({
-        'invoice': uncredited_lines.snapshot_id,
-        'shipment_id': uncredited_lines.shipment_id,
-        'node': nodes.node,
-        'departed_at': uncredited_lines.departed_at
-    }) as evidence
-from uncredited_lines
-left join nodes
-    on uncredited_lines.order_id = nodes.order_id and uncredited_lines.line_no = nodes.line_no
+    to_json({'status': status}) as precondition,
+    judgement_reason,
+    evidence
+from findings

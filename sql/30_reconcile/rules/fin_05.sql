@@ -84,6 +84,11 @@ invoices as (
         documents.shipment_id,
         documents.invoice_id,
         documents.invoice_line_no,
+        {
+            'invoice_id': documents.invoice_id,
+            'invoice_line_no': documents.invoice_line_no,
+            'shipment_id': documents.shipment_id
+        } as document_key,
         documents.invoiced_qty,
         documents.unit_price,
         documents.currency,
@@ -134,8 +139,8 @@ invoiced_lines as (
         sum(invoices.invoiced_qty) as invoiced_qty,
         min(invoices.posted_at) as posted_at,
         max(invoices.invoice_id) as invoice_id,
-        max_by(invoices.invoice_line_no, invoices.invoice_id) as invoice_line_no,
-        max_by(invoices.status, invoices.invoice_id) as invoice_status,
+        max_by(invoices.invoice_line_no, invoices.document_key) as invoice_line_no,
+        max_by(invoices.status, invoices.document_key) as invoice_status,
         max(invoices.unit_price) as unit_price,
         max(invoices.currency) as currency,
         max(invoices.snapshot_id) as snapshot_id
@@ -176,7 +181,7 @@ creditable_goods as (
         returned_goods.snapshot_id,
         sum(returned_goods.returned_qty) over (
             partition by returned_goods.order_id, returned_goods.line_no
-            order by returned_goods.due_from_at desc, returned_goods.business_key desc
+            order by returned_goods.due_from_at desc, returned_goods.business_key desc, returned_goods.node desc
             rows between unbounded preceding and current row
         ) - returned_goods.returned_qty as newer_qty
     from returned_goods
@@ -258,8 +263,8 @@ leg_invoices as (
         line_no,
         shipment_id,
         max(invoice_id) as invoice_id,
-        max_by(invoice_line_no, invoice_id) as invoice_line_no,
-        max_by(status, invoice_id) as invoice_status
+        max_by(invoice_line_no, document_key) as invoice_line_no,
+        max_by(status, document_key) as invoice_status
     from invoices
     where shipment_id is not null
     group by order_id, line_no, shipment_id
@@ -268,6 +273,7 @@ leg_invoices as (
 deadlines as (
     select
         uncredited_goods.business_key,
+        uncredited_goods.node,
         begun.open_seconds_before
         + least(
             greatest(epoch(uncredited_goods.due_from_at) - epoch(begun.opens_at), 0),
@@ -285,6 +291,7 @@ deadlines as (
 due_times as (
     select
         deadlines.business_key,
+        deadlines.node,
         to_timestamp(epoch(due.opens_at) + deadlines.open_seconds_due - due.open_seconds_before) as breaks_at
     from deadlines
     inner join ref_business_days as due
@@ -319,7 +326,7 @@ findings as (
         on goods.order_id = leg_invoices.order_id
         and goods.line_no = leg_invoices.line_no
         and goods.shipment_id = leg_invoices.shipment_id
-    left join due_times on goods.business_key = due_times.business_key
+    left join due_times on goods.business_key = due_times.business_key and goods.node = due_times.node
     union all
     select
         order_id || '/' || line_no as business_key,

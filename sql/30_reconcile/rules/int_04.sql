@@ -161,7 +161,7 @@ agreed_prices as (
     select
         booked_lines.order_id,
         booked_lines.line_no,
-        max_by(prices.unit_price, prices.valid_from_at) as unit_price
+        max_by(prices.unit_price, {'valid_from_at': prices.valid_from_at, 'system': prices.system}) as unit_price
     from booked_lines
     inner join canon_contract_prices as prices
         on booked_lines.customer_id = prices.customer_id

@@ -9,7 +9,7 @@
 -- class: J
 -- source: domain book 2.7
 -- The orders that wait for a mapping are in the evidence; their lines differ with it. It is of no order, since one
--- mapping lets them all in.
+-- mapping lets them all in. Whose number it is must be known first: an order without a known customer is INT-01.
 with
 
 unmapped_items as (
@@ -29,10 +29,10 @@ unmapped_items as (
 ),
 
 meanings as (
-    select foreign_id, count(distinct own_id) as meaning_count
+    select party_id, foreign_id, count(distinct own_id) as meaning_count
     from canon_cross_references
     where reference_type = 'ITEM'
-    group by foreign_id
+    group by party_id, foreign_id
 ),
 
 unmapped_units as (
@@ -66,7 +66,8 @@ unmapped as (
             'first_order': unmapped_items.first_order_id
         }) as evidence
     from unmapped_items
-    left join meanings on unmapped_items.foreign_sku = meanings.foreign_id
+    left join meanings
+        on unmapped_items.customer_id = meanings.party_id and unmapped_items.foreign_sku = meanings.foreign_id
     union all
     select
         'UOM/' || unmapped_units.system || '/' || unmapped_units.uom as business_key,

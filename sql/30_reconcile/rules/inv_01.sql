@@ -15,7 +15,8 @@
 -- explains: on_hand
 -- source: domain book 2.7; X12 947
 -- A difference is explained by one movement, or by the latest movements in a row: what was not booked from some moment
--- on. Movements after the moment of the comparison explain nothing. Stock below zero is INV-03.
+-- on. Movements after the moment of the comparison explain nothing. Stock below zero is INV-03. It is S2 while more is
+-- ordered from the site than it holds.
 with
 
 positions as (
@@ -29,6 +30,7 @@ positions as (
         wms_on_hand_qty - rolled_wms_qty as wms_at_cut_qty,
         unconfirmed_qty,
         residual_on_hand_qty,
+        open_demand_qty - unconfirmed_qty > wms_on_hand_qty as is_short,
         cut_at,
         case
             when abc_class = 'A' then $inv_01_tolerance_a_percent
@@ -52,6 +54,7 @@ mismatches as (
         wms_at_cut_qty,
         unconfirmed_qty,
         residual_on_hand_qty,
+        is_short,
         cut_at,
         erp_snapshot_id,
         wms_snapshot_id
@@ -129,6 +132,7 @@ explained as (
         mismatches.wms_at_cut_qty,
         mismatches.unconfirmed_qty,
         mismatches.residual_on_hand_qty,
+        mismatches.is_short,
         mismatches.cut_at,
         mismatches.erp_snapshot_id,
         mismatches.wms_snapshot_id,
@@ -178,5 +182,6 @@ select
         'unconfirmed_qty': cast(unconfirmed_qty as varchar),
         'movement_id': movement_id,
         'cut_at': strftime(cut_at, '%Y-%m-%dT%H:%M:%SZ')
-    }) as evidence
+    }) as evidence,
+    case when is_short then 'S2' else 'S3' end as severity
 from explained

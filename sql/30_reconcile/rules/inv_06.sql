@@ -12,7 +12,8 @@
 -- planned: yes
 -- source: domain book 2.7; Oracle supply promise, Sterling sourcing
 -- Only what no line has allocated yet is demand here: allocated stock is taken out of ATP already. Lines are served in
--- the order in which they fall due; the condition is true when the first that cannot be served is due.
+-- the order in which they fall due; the condition is true when the first that cannot be served is due. It is S1 where
+-- one of them is promised for the day, in UTC, on which it falls due.
 with
 
 departures as (
@@ -38,6 +39,10 @@ unallocated_lines as (
             as unallocated_qty,
         greatest(lines.release_due_at, lines.as_of) as due_at,
         coalesce(lines.promised_at, lines.release_due_at) as promised_at,
+        coalesce(
+            date_trunc('day', lines.promised_at) <= date_trunc('day', greatest(lines.release_due_at, lines.as_of)),
+            false
+        ) as is_promised_that_day,
         lines.unit_price,
         lines.currency,
         lines.snapshot_id
@@ -59,6 +64,7 @@ demand as (
         unallocated_qty,
         due_at,
         promised_at,
+        is_promised_that_day,
         unit_price,
         currency,
         snapshot_id,
@@ -92,6 +98,7 @@ uncovered as (
         demand.node,
         demand.sku,
         demand.due_at,
+        demand.is_promised_that_day,
         demand.demanded_qty,
         greatest(coalesce(stock.available_qty, 0), 0) + coalesce(covered.inbound_qty, 0) as supplied_qty,
         demand.unit_price,
@@ -112,10 +119,13 @@ short_items as (
         sku,
         min(due_at) as condition_since,
         max(demanded_qty - supplied_qty) as short_qty,
-        max_by(demanded_qty, demanded_qty - supplied_qty) as demanded_qty,
-        max_by(supplied_qty, demanded_qty - supplied_qty) as supplied_qty,
+        min_by(demanded_qty, {'spare_qty': supplied_qty - demanded_qty, 'demanded_qty': demanded_qty})
+            as demanded_qty,
+        min_by(supplied_qty, {'spare_qty': supplied_qty - demanded_qty, 'demanded_qty': demanded_qty})
+            as supplied_qty,
         max(unit_price) as unit_price,
         max(currency) as currency,
+        bool_or(is_promised_that_day) as is_promised_that_day,
         count(*) as short_lines,
         min(order_id || '/' || line_no) as first_line,
         max(snapshot_id) as snapshot_id,
@@ -145,5 +155,6 @@ select
     'another site, a split, a substitute or a later date: a person decides' as judgement_reason,
     to_json({
         'demand': snapshot_id, 'stock': stock_snapshot_id, 'short_lines': short_lines, 'first_line': first_line
-    }) as evidence
+    }) as evidence,
+    case when is_promised_that_day then 'S1' else 'S2' end as severity
 from short_items

@@ -12,7 +12,8 @@
 -- class: P
 -- explains: shipped, billed
 -- source: domain book 2.7; GS1 CBV mismatch_quantity
--- A leg that no warehouse has is SHP-06. The notice of a line that was picked short is corrected with WHS-02.
+-- A leg that no warehouse has is SHP-06. The notice of a line that was picked short is corrected with WHS-02. Once the
+-- notice of a leg is sent it is S1.
 with
 
 short_lines as (
@@ -153,5 +154,6 @@ select
         'departed_qty': cast(departed_qty as varchar),
         'confirmed_qty': cast(confirmed_qty as varchar),
         'announced_qty': cast(announced_qty as varchar)
-    }) as evidence
+    }) as evidence,
+    case when announced_qty is null then 'S2' else 'S1' end as severity
 from mismatched_legs

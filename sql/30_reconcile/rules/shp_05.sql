@@ -14,7 +14,9 @@
 -- follows: SHP-03, SHP-04
 -- source: domain book 2.7; EXC-R6, SHP-R5
 -- What is shown must lie between what is true of every open line and what is true of any: an order that has left in
--- part may be shown as in fulfilment or as shipped. The promise is that of the last line, or an expected arrival.
+-- part may be shown as in fulfilment or as shipped. The promise is that of the last line, or an expected arrival. What
+-- is shown ahead of every system counts from when it was set: it is a matter of timing until the slowest of them, which
+-- may be a site that drops files, has spoken of a later moment.
 with
 
 shown as (
@@ -72,7 +74,7 @@ promises as (
 
 billing as (
     select distinct order_id
-    from canon_invoice_lines
+    from rec_billed_lines
     where role = 'finance' and document_type = 'INVOICE' and status in ('POSTED', 'TRANSMITTED')
 ),
 

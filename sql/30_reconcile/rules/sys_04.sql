@@ -11,7 +11,7 @@
 -- class: R
 -- source: domain book 2.7; X12 997 AK5
 -- A document that was refused would be refused again, and one accepted with errors is with the partner already: what
--- happens then is between people.
+-- happens then is between people. A ship notice is S2: its goods are on their way.
 with
 
 unaccepted as (
@@ -68,5 +68,6 @@ select
         'document_type': document_type,
         'shipment_id': shipment_id,
         'invoice_id': invoice_id
-    }) as evidence
+    }) as evidence,
+    case when document_type = '856' then 'S2' else 'S3' end as severity
 from unaccepted

@@ -74,6 +74,7 @@ def _document(draw: st.DrawFn, number: int) -> Row:
         "status": draw(st.sampled_from(["POSTED", "POSTED", "POSTED", "VOID"])),
         "invoiced_qty": draw(st.integers(1, 8)),
         "line_amount": 10,
+        "posted_at": draw(st.sampled_from([_at(6), _at(11), None])),
         "as_of": _at(11),
         "snapshot_id": "snap-1",
     }

@@ -147,6 +147,19 @@ def test_the_leg_that_left_last_before_the_posting_is_preferred(matching_lake: A
     assert _told(rows) == [("SO-2", "SH-2", 5, "unique")]
 
 
+def test_a_posted_document_bills_no_leg_that_left_after_its_posting(matching_lake: Any) -> None:
+    posted = _document(5, posted_at=datetime(2026, 3, 2, 11, tzinfo=UTC))
+    assert _told(matching_lake.match(_world(1, [_leg(1, 5, hour=12)], [posted]))) == [(None, None, 0, "unmatched")]
+    legs = [_leg(1, 5, hour=12), _leg(2, 4, hour=1)]
+    assert _told(matching_lake.match(_world(2, legs, [posted]))) == [("SO-2", "SH-2", 4, "unique")]
+
+
+def test_a_draft_may_bill_a_leg_that_leaves_after_it_was_read(matching_lake: Any) -> None:
+    draft = _document(5, status="DRAFT", posted_at=None)
+    rows = matching_lake.match(_world(1, [_leg(1, 5, hour=12)], [draft]))
+    assert _told(rows) == [("SO-1", "SH-1", 5, "unique")]
+
+
 def test_what_is_billed_beyond_the_legs_stays_with_the_largest_leg(matching_lake: Any) -> None:
     world = _world(2, [_leg(1, 5), _leg(2, 7)], [_document(14)])
     assert _told(matching_lake.match(world)) == [("SO-1", "SH-1", 5, "unique"), ("SO-2", "SH-2", 7, "unique")]
@@ -169,6 +182,30 @@ def test_an_exact_document_without_a_leg_bills_all_legs_of_its_line(matching_lak
     exact = _document(3, number=2, order_id="SO-1", line_no=1)
     rows = matching_lake.match(_world(2, [_leg(1, 5), _leg(2, 5)], [_document(5), exact]))
     assert _told(rows) == [("SO-2", "SH-2", 5, "unique")]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "told"),
+    [
+        (5, [("SO-1", "SH-1", 5, "unique")]),
+        (7, [("SO-1", "SH-2", 7, "unique")]),
+        (12, [("SO-1", None, 12, "unique")]),
+        (6, [("SO-1", None, 6, "unique")]),
+    ],
+)
+def test_a_document_that_names_no_leg_bills_the_one_that_has_its_quantity(
+    matching_lake: Any, quantity: float, told: Sequence[tuple[Any, ...]]
+) -> None:
+    """The other leg is billed later: until then, the line is not billed short."""
+    legs = [_leg(1, 5), _leg(1, 7, shipment_id="SH-2", source_key="SH-2")]
+    assert _told(matching_lake.match(_world(1, legs, [_document(quantity, order_id="S0-1", line_no=1)]))) == told
+
+
+def test_two_documents_of_two_legs_alike_bill_one_each(matching_lake: Any) -> None:
+    legs = [_leg(1, 5), _leg(1, 5, shipment_id="SH-2", source_key="SH-2")]
+    documents = [_document(5, number=number, order_id="S0-1", line_no=1) for number in (1, 2)]
+    rows = matching_lake.match(_world(1, legs, documents))
+    assert _told(rows) == [("SO-1", "SH-1", 5, "ambiguous"), ("SO-1", "SH-2", 5, "unique")]
 
 
 @pytest.mark.parametrize(
