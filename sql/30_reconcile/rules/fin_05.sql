@@ -8,7 +8,7 @@
 -- feeds: finance.invoice_lines, wms.shipment_lines, wms.returns | finance.invoice_lines, wms.shipment_lines,
 --   crm.customer_cases
 -- also: erp.order_lines
--- follows: FIN-03
+-- follows: FIN-02, FIN-03, SHP-02
 -- tolerance: fin_05_grace_business_hours
 -- correction: credit.propose -> finance
 -- class: J

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import pytest
+
 from fulfillment_pipelines.canonical.contracts import CONTRACTS
 from fulfillment_pipelines.canonical.vocabulary import Column, ColumnType
 
@@ -84,7 +86,7 @@ UNITS: Final = ("EA", "EA", "CS", "CS", "PALLET")
 # So many worlds with successive seeds share all breaks between them.
 WORLDS: Final = 3
 FIRST_SEED: Final = 0
-MINIMUM_CODES: Final = 28
+MINIMUM_CODES: Final = 15  # of each world; together they find more than thirty
 
 Feed = tuple[str, str]
 
@@ -218,20 +220,25 @@ def breaks_of(seed: int) -> list[str]:
     return breaks[seed % WORLDS :: WORLDS]
 
 
+def _seeds() -> range:
+    first, worlds = int(os.environ.get("FUZZ_SEED", FIRST_SEED)), int(os.environ.get("FUZZ_WORLDS", WORLDS))
+    return range(first, first + worlds)
+
+
+@pytest.mark.parametrize("seed", _seeds())
 def test_what_an_incremental_run_says_is_what_a_full_run_says(
+    seed: int,
     open_world: Callable[[], Any],
     healthy_rows: Callable[[], Any],
     parse_row: Callable[[str, datetime], dict[str, str | None]],
 ) -> None:
-    first, worlds = int(os.environ.get("FUZZ_SEED", FIRST_SEED)), int(os.environ.get("FUZZ_WORLDS", WORLDS))
     codes: set[str] = set()
-    for seed in range(first, first + worlds):
-        with open_world() as world:
-            changes = Changes(world, random.Random(seed), parse_row, breaks_of(seed))
-            world.begin(healthy_rows())
-            assert world.disagreements() == {}, f"world {seed}, before anything happened"
-            while changes.breaks:
-                world.step(**changes.happen())
-                codes |= world.codes()
-                assert world.disagreements() == {}, "\n".join([f"world {seed}", *changes.story])
-    assert len(codes) >= MINIMUM_CODES, f"only {sorted(codes)} are ever found"
+    with open_world() as world:
+        changes = Changes(world, random.Random(seed), parse_row, breaks_of(seed))
+        world.begin(healthy_rows())
+        assert world.disagreements() == {}, "before anything happened"
+        while changes.breaks:
+            world.step(**changes.happen())
+            codes |= world.codes()
+            assert world.disagreements() == {}, "\n".join(changes.story)
+    assert len(codes) >= MINIMUM_CODES, f"only {sorted(codes)} are found in this world"
