@@ -32,7 +32,7 @@ def test_rules_are_listed_with_what_they_compare_and_correct(fulfillment: Fulfil
         "name": "SHIPPED_NOT_INVOICED",
         "severity": "S2",
         "owner": "Billing",
-        "compares": "wms.shipment_lines, erp.shipment_lines, finance.invoice_lines",
+        "compares": "wms.shipment_lines, erp.shipment_lines, finance.invoice_lines, wms.returns",
         "correction": "invoice.request -> finance",
     }
 
@@ -65,14 +65,17 @@ def test_a_rule_that_says_something_else_than_its_test_ends_with_one(fulfillment
     said = fulfillment("rules", "test", "FIN-04", "--json")
     assert said.exit_code == 1
     failed = [case for case in said.json() if not case["passed"]]
-    assert [case["case"] for case in failed] == ["one cent is rounding"]
+    assert [case["case"] for case in failed] == [
+        "one cent is rounding",
+        "a cent in all is rounding, however much of the price it is",
+    ]
     assert failed[0]["difference"]
     assert "FAIL FIN-04  one cent is rounding" in fulfillment("rules", "test", "FIN-04").stdout
 
 
 def test_the_declared_systems_are_listed_with_what_they_take(fulfillment: Fulfillment) -> None:
     said = fulfillment("systems", "list", "--json").json()
-    assert len(said["feeds"]) == 25
+    assert len(said["feeds"]) == 51
     assert {feed["system"] for feed in said["feeds"]} == {row["system"] for row in said["messages"]}
     takes = {row["system"]: row["takes"] for row in said["messages"]}
     assert "order.create" in takes["erp"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +57,14 @@ def billed(faulty: Any) -> dict[Leg, list[dict[str, Any]]]:
         if row["document_type"] == "INVOICE" and row["shipment_no"] is not None:
             documents[row["shipment_no"], row["order_no"], row["line_no"]].append(row)
     return documents
+
+
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory: pytest.TempPathFactory, working: Any) -> Iterator[Any]:
+    """A twin that is struck by every kind of fault, so that it cannot be shared with other modules."""
+    home = tmp_path_factory.mktemp("struck")
+    with Twin.start(home, seed=12, faults=False) as twin, closing(type(working)(twin)) as outside:
+        yield outside
 
 
 def _as_written(order_no: str) -> str:
@@ -264,31 +274,30 @@ def test_sys_02_breaks_a_number_a_key_and_a_code(faulty: Any) -> None:
     assert statuses["PARKED"] == 1
 
 
-def test_a_source_repairs_broken_rows_when_asked_and_by_itself(working: Any) -> None:
-    labels = working.twin.inject("SYS-02", 3)
+def test_a_source_repairs_broken_rows_when_asked_and_by_itself(struck: Any) -> None:
+    labels = struck.twin.inject("SYS-02", 3)
     assert [label.node for label in labels] == ["NORTH", "WEST", ""]
-    working.twin.advance(1_800)
-    assert "1O,5" in working.north_text("SHP")
-    assert working.twin.repair("wms_west/shipments") == 1
-    assert all(row["shipment"] for row in working.west("shipment-lines"))
-    working.twin.advance(7 * 3_600)
-    assert "1O,5" not in working.north_text("SHP")
-    assert {row["status"] for row in working.sql("FINANCE", "invoice_lines")} <= {"DRAFT", "POSTED"}
+    struck.twin.advance(1_800)
+    assert "1O,5" in struck.north_text("SHP")
+    assert struck.twin.repair("wms_west/shipments") == 1
+    assert all(row["shipment"] for row in struck.west("shipment-lines"))
+    struck.twin.advance(7 * 3_600)
+    assert "1O,5" not in struck.north_text("SHP")
+    assert {row["status"] for row in struck.sql("FINANCE", "invoice_lines")} <= {"DRAFT", "POSTED"}
 
 
-def test_a_duplicate_key_is_sent_with_another_content(tmp_path_factory: pytest.TempPathFactory, working: Any) -> None:
-    del tmp_path_factory
-    working.twin.inject("SYS-02", 6)
-    working.twin.advance(1_800)
+def test_a_duplicate_key_is_sent_with_another_content(struck: Any) -> None:
+    struck.twin.inject("SYS-02", 6)
+    struck.twin.advance(1_800)
     quantities = defaultdict(set)
-    for row in working.north("MOV"):
+    for row in struck.north("MOV"):
         quantities[row["movement_no"]].add(row["qty"])
     (differing,) = [sent for sent in quantities.values() if len(sent) > 1]  # others are sent twice, unchanged
     assert len(differing) == 2
-    assert sum(row["movement_type"] is None for row in working.sql("WMS_EAST", "stock_movements")) == 1
+    assert sum(row["movement_type"] is None for row in struck.sql("WMS_EAST", "stock_movements")) == 1
     with pytest.raises(RejectedError, match="nothing left"):
-        working.twin.inject("SYS-02")
-    working.twin.advance(7 * 3_600)
+        struck.twin.inject("SYS-02")
+    struck.twin.advance(7 * 3_600)
 
 
 def test_an_unknown_code_is_refused_with_the_known_ones(faulty_twin: Twin) -> None:
@@ -297,9 +306,9 @@ def test_an_unknown_code_is_refused_with_the_known_ones(faulty_twin: Twin) -> No
 
 
 @pytest.mark.parametrize("code", sorted(INJECTORS))
-def test_every_code_can_be_injected_at_night(working: Any, code: str) -> None:
-    before = len(working.twin.labels())
-    labels = working.twin.inject(code, 2)
+def test_every_code_can_be_injected_at_night(struck: Any, code: str) -> None:
+    before = len(struck.twin.labels())
+    labels = struck.twin.inject(code, 2)
     assert [label.code for label in labels] == [code, code]
-    assert len(working.twin.labels()) == before + 2
-    working.twin.advance(60)
+    assert len(struck.twin.labels()) == before + 2
+    struck.twin.advance(60)
