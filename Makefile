@@ -4,7 +4,7 @@ bin := .venv/bin
 installed := .venv/installed
 # Options of `make lock`: --upgrade takes the newest versions, --upgrade-package NAME one of them.
 LOCK_OPTIONS ?=
-# How many processes share the tests; tests of one file stay together.
+# How many processes share the tests; tests that go on from each other stay together.
 TEST_PROCESSES ?= 2
 # Worlds of `make fuzz`, and the seed of the first; each takes about half a minute.
 FUZZ_WORLDS ?= 300
@@ -23,7 +23,7 @@ up: $(installed) ## Keep the live deployment running until Ctrl-C
 	$(bin)/fulfillment up
 
 test: lint ## Run everything a change must pass: lint, then the tests
-	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup
 
 fuzz: $(installed) ## Compare incremental with full runs in many random worlds; hours
 	FUZZ_WORLDS=$(FUZZ_WORLDS) FUZZ_SEED=$(FUZZ_SEED) $(bin)/pytest fulfillment_pipelines_tests/flow/incremental

@@ -223,3 +223,11 @@ def make_finding(noon: datetime) -> FindingMaker:
         return replace(ordinary, **changes)
 
     return make
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests together that go on from each other: those of one file, and the walk through the commands."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "command_line" else str(item.path)))
