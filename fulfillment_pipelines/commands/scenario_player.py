@@ -126,7 +126,7 @@ class ScenarioPlayer:
                     case_id,
                     by=by,
                     reason=reason,
-                    policy=self.platform.correction_policy,
+                    policies=self.platform.policies,
                     now=self.platform.clock.now(),
                 )
                 work.commit()

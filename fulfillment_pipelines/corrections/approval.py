@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fulfillment_pipelines.corrections import lifecycle
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.corrections.proposals import first_delivery
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.errors import RejectedError
@@ -25,7 +25,7 @@ from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
 
 def approve(
-    work: UnitOfWork, case_id: str, *, by: str, reason: str, policy: CorrectionPolicy, now: datetime
+    work: UnitOfWork, case_id: str, *, by: str, reason: str, policies: Policies, now: datetime
 ) -> CorrectionRecord:
     """Approve the correction of a case that waits for a person, within the running transaction; the caller commits.
 
@@ -34,7 +34,7 @@ def approve(
         case_id: The case.
         by: The person; the policy proposed it, so the policy cannot approve it.
         reason: Why, in the person's words.
-        policy: How it is delivered.
+        policies: How it is delivered.
         now: The moment of the decision.
 
     Returns:
@@ -60,7 +60,7 @@ def approve(
         lifecycle.move(waiting[-1], CorrectionState.APPROVED), decided_at=now, decided_by=by, decision_reason=reason
     )
     update_corrections(work, [approved])
-    delivery = first_delivery(approved, policy, now)
+    delivery = first_delivery(approved, policies.delivery, now)
     known = approved.correction_id in deliveries_of(work, [case_id])
     (update_deliveries if known else insert_deliveries)(work, [delivery])
     detail = {"case_id": case_id, "target": approved.target, "message": approved.message, "reason": reason}

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from fulfillment_pipelines.corrections import progress
 from fulfillment_pipelines.corrections.case_moves import CaseMoves
-from fulfillment_pipelines.corrections.policy import DeliveryLimits
+from fulfillment_pipelines.corrections.delivery_policy import DeliveryLimits
 from fulfillment_pipelines.corrections.progress import Pace, Progress
 from fulfillment_pipelines.corrections.worker import new_worker_name, worker_is_gone
 from fulfillment_pipelines.domain.clock import Clock

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
-from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
+from pydantic import NonNegativeInt, PositiveInt
 
 from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
 from fulfillment_pipelines.exceptions.seeds import Seed
 from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR
 from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope
-from fulfillment_pipelines.systems.yaml_file import read_yaml
 
 DEFAULT_CLAUSE_ID = "AUTO-DEFAULT"
 """The clause of the codes that have none of their own."""
@@ -50,25 +48,12 @@ class Limits(Seed):
     loop_hours: PositiveInt
 
 
-class DeliveryLimits(Seed):
-    """How a correction is delivered. Times in seconds."""
-
-    attempts: PositiveInt
-    read_backs: PositiveInt
-    first_backoff_seconds: PositiveInt
-    longest_backoff_seconds: PositiveInt
-    poll_seconds: PositiveInt
-    lease_seconds: PositiveInt
-    read_back_first: frozenset[str]
-
-
 class CorrectionPolicy(Seed):
     """The content of `corrections.yaml`."""
 
     version: PositiveInt
     automatic: Automatic
     limits: Limits
-    delivery: DeliveryLimits
 
     def clause_for(self, code: str) -> Clause:
         """Return what holds for a code."""
@@ -139,15 +124,6 @@ def decide(finding: Finding, circumstances: Circumstances, policy: CorrectionPol
     if objection is not None:
         return Decision(objection.state, "", clause.clause_id, objection.reason)
     return Decision(CorrectionState.APPROVED, POLICY_ACTOR, clause.clause_id, clause.because)
-
-
-def read_correction_policy(path: Path) -> CorrectionPolicy:
-    """Return the policy in `corrections.yaml`.
-
-    Raises:
-        ConfigurationError: The file is wrong; names file and line.
-    """
-    return read_yaml(path, TypeAdapter(CorrectionPolicy), what="correction policy")
 
 
 def _needs_judgement(question: _Question) -> _Objection | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from fulfillment_pipelines.corrections import lifecycle
-from fulfillment_pipelines.corrections.policy import DeliveryLimits
+from fulfillment_pipelines.corrections.delivery_policy import DeliveryLimits
 from fulfillment_pipelines.domain.case import CaseState
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord

@@ -15,7 +15,9 @@ from typing import TypeAlias
 
 from fulfillment_pipelines.corrections import lifecycle
 from fulfillment_pipelines.corrections.case_moves import CaseMoves
-from fulfillment_pipelines.corrections.policy import Circumstances, CorrectionPolicy, Decision, decide
+from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.policies import Policies
+from fulfillment_pipelines.corrections.policy import Circumstances, Decision, decide
 from fulfillment_pipelines.domain.case import Case, CaseState
 from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
@@ -94,7 +96,7 @@ def idempotency_key_of(case: Case, target: str, finding: Finding) -> str:
 
 
 def propose(
-    work: UnitOfWork, findings: Iterable[Finding], *, policy: CorrectionPolicy, target_of: TargetOf, now: datetime
+    work: UnitOfWork, findings: Iterable[Finding], *, policies: Policies, target_of: TargetOf, now: datetime
 ) -> ProposalResult:
     """Decide on the corrections that findings propose, within the running transaction; the caller commits.
 
@@ -103,7 +105,7 @@ def propose(
     Args:
         work: The transaction.
         findings: Those without a message, or not DIFFER, are passed over.
-        policy: The gate.
+        policies: What may be automatic, and how it is delivered.
         target_of: Resolves the role a rule names, at the finding's node.
         now: The moment of the decision.
 
@@ -116,7 +118,7 @@ def propose(
     by_case = _proposing(findings)
     cases = cases_by_id(work, by_case)
     desk = _Desk(
-        policy=policy,
+        policies=policies,
         now=now,
         earlier=corrections_of(work, by_case),
         deliveries=deliveries_of(work, by_case),
@@ -133,10 +135,10 @@ def propose(
     return desk.result()
 
 
-def first_delivery(record: CorrectionRecord, policy: CorrectionPolicy, now: datetime) -> Delivery:
+def first_delivery(record: CorrectionRecord, policy: DeliveryPolicy, now: datetime) -> Delivery:
     """Return the outbox row of a correction that was approved a moment ago."""
     repeats = record.correction_class is CorrectionClass.RETRY
-    look_first = repeats or record.message in policy.delivery.read_back_first
+    look_first = repeats or record.message in policy.read_back_first
     return Delivery(
         correction_id=record.correction_id,
         target=record.target,
@@ -150,6 +152,9 @@ def first_delivery(record: CorrectionRecord, policy: CorrectionPolicy, now: date
         last_error="",
         created_at=now,
         finished_at=None,
+        priority=1,
+        ordering_key=record.case_id,
+        via=record.target,
     )
 
 
@@ -162,7 +167,7 @@ def _proposing(findings: Iterable[Finding]) -> dict[str, Finding]:
 class _Desk:
     """The decisions of one transaction, collected before they are written."""
 
-    policy: CorrectionPolicy
+    policies: Policies
     now: datetime
     earlier: Mapping[str, Sequence[CorrectionRecord]]
     deliveries: Mapping[str, Delivery]
@@ -191,7 +196,7 @@ class _Desk:
         if any(self._binds(record, finding) for record in others):
             self._note("held", case.case_id)
             return
-        decision = decide(finding, self._circumstances(case, target), self.policy)
+        decision = decide(finding, self._circumstances(case, target), self.policies.gate)
         fresh = _record(case, target, finding, key=key, decision=decision, now=self.now)
         for record in others:
             if record.state in _WAITING | _UNSENT:
@@ -224,7 +229,7 @@ class _Desk:
         )
 
     def _circumstances(self, case: Case, target: str) -> Circumstances:
-        since = self.now - timedelta(hours=self.policy.limits.loop_hours)
+        since = self.now - timedelta(hours=self.policies.gate.limits.loop_hours)
         sent = [
             record
             for record in self.earlier.get(case.case_id, ())
@@ -280,7 +285,7 @@ class _Desk:
     def _carry_out(self, record: CorrectionRecord, case: Case) -> None:
         if record.state is CorrectionState.APPROVED:
             self.approvals[record.target] = self.approvals.get(record.target, 0) + 1
-            delivery = first_delivery(record, self.policy, self.now)
+            delivery = first_delivery(record, self.policies.delivery, self.now)
             known = record.correction_id in self.deliveries
             (self.changed_deliveries if known else self.new_deliveries).append(delivery)
         elif record.state is CorrectionState.PENDING:

@@ -40,6 +40,9 @@ class AuditEntry:
         action: `object.verb`, past tense.
         subject: Identity of what it was done to.
         detail: What else must be known to judge it later.
+        reason: Why, in words.
+        policy_version: Of the policies under which it was decided; empty where none were.
+        evidence_hash: Of the evidence on which it was decided; empty where there was none.
     """
 
     recorded_at: datetime
@@ -47,6 +50,9 @@ class AuditEntry:
     action: str
     subject: str
     detail: Mapping[str, JsonScalar]
+    reason: str = ""
+    policy_version: str = ""
+    evidence_hash: str = ""
 
 
 class BreakKind(StrEnum):
@@ -124,7 +130,9 @@ def append(work: UnitOfWork, entries: Sequence[AuditEntry]) -> None:
     for entry in entries:
         sequence += 1
         detail = json.dumps(dict(entry.detail), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        row_hash = _hash(previous_hash, (entry.recorded_at, entry.actor, entry.action, entry.subject, detail))
+        said = (entry.actor, entry.action, entry.subject, detail)
+        grounds = (entry.reason, entry.policy_version, entry.evidence_hash)
+        row_hash = _hash(previous_hash, entry.recorded_at, said, grounds)
         rows.append(
             {
                 "sequence": sequence,
@@ -133,6 +141,9 @@ def append(work: UnitOfWork, entries: Sequence[AuditEntry]) -> None:
                 "action": entry.action,
                 "subject": entry.subject,
                 "detail": detail,
+                "reason": entry.reason,
+                "policy_version": entry.policy_version,
+                "evidence_hash": entry.evidence_hash,
                 "previous_hash": previous_hash,
                 "row_hash": row_hash,
             }
@@ -153,7 +164,8 @@ def verify(work: UnitOfWork) -> AuditReport:
     count, last_sequence, last_hash = 0, 0, GENESIS_HASH
     for row in _all_rows(work):
         count += 1
-        own = _hash(row.previous_hash, (row.recorded_at, row.actor, row.action, row.subject, row.detail))
+        said = (row.actor, row.action, row.subject, row.detail)
+        own = _hash(row.previous_hash, row.recorded_at, said, (row.reason, row.policy_version, row.evidence_hash))
         if own != row.row_hash:
             breaks.append(AuditBreak(BreakKind.EDITED, row.sequence, f"expected hash {own}, found {row.row_hash}"))
         if row.sequence != last_sequence + 1:
@@ -184,9 +196,8 @@ def _all_rows(work: UnitOfWork) -> Iterator[Row[Any]]:
         after = page[-1].sequence
 
 
-def _hash(previous_hash: str, entry: tuple[datetime, str, str, str, str]) -> str:
-    recorded_at, *said = entry
-    content = json.dumps(
-        [previous_hash, recorded_at.astimezone(UTC).isoformat(), *said], separators=(",", ":"), ensure_ascii=False
-    )
-    return hashlib.sha256(content.encode()).hexdigest()
+def _hash(previous_hash: str, recorded_at: datetime, said: tuple[str, ...], grounds: tuple[str, ...]) -> str:
+    # Rows of the first ledgers have no grounds, and their hash was made without them.
+    content = [previous_hash, recorded_at.astimezone(UTC).isoformat(), *said, *(grounds if any(grounds) else ())]
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

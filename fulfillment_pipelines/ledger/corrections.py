@@ -55,6 +55,19 @@ class CorrectionRecord:
         unproved_watermarks: Watermarks after `acked_at` at which the difference still stood.
         last_unproved_watermark_at: The last of them.
         superseded_by: The correction that took its place.
+        version: 1 for what a rule proposed; one more with every edit by a person.
+        replaces: The correction of which this is an edit; None for what a rule proposed.
+        proposed_by: `policy`, or the person who edited it; nobody approves what they proposed.
+        policy_version: Hash of the policy files under which it was decided.
+        evidence: JSON text: which systems, which rows, which snapshots it rests on.
+        evidence_hash: SHA-256 of `evidence`.
+        content_hash: SHA-256 of everything that is sent; an approval is bound to it, and so is the delivery.
+        diff: JSON list of what would change in the target: attribute, before, after.
+        inverse: JSON text: the message that would undo it, or why there is none.
+        impact: JSON text: orders, lines, customers, quantity and money it touches.
+        approver_role: The role a person needs to approve it; empty where none is asked.
+        approvals_needed: How many people must approve it.
+        expires_at: When an approval that was not given lapses; None for never.
     """
 
     correction_id: str
@@ -86,6 +99,19 @@ class CorrectionRecord:
     unproved_watermarks: int = 0
     last_unproved_watermark_at: datetime | None = None
     superseded_by: str | None = None
+    version: int = 1
+    replaces: str | None = None
+    proposed_by: str = POLICY_ACTOR
+    policy_version: str = ""
+    evidence: str = "{}"
+    evidence_hash: str = ""
+    content_hash: str = ""
+    diff: str = "[]"
+    inverse: str = "{}"
+    impact: str = "{}"
+    approver_role: str = ""
+    approvals_needed: int = 1
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

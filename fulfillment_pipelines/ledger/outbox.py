@@ -52,6 +52,10 @@ class Delivery:
         last_error: What went wrong last.
         created_at: When the correction was approved.
         finished_at: When nothing was left to do.
+        priority: 0 goes first: what protects never waits behind what informs.
+        ordering_key: Rows of one target and one key are delivered in the order in which they were approved.
+        via: The system it is really written to: the target, or the target's fallback.
+        deadline_at: When the time that may be spent on it ends; None for never.
     """
 
     correction_id: str
@@ -66,6 +70,10 @@ class Delivery:
     last_error: str
     created_at: datetime
     finished_at: datetime | None
+    priority: int
+    ordering_key: str
+    via: str
+    deadline_at: datetime | None = None
 
     @property
     def untouched(self) -> bool:

@@ -119,12 +119,57 @@ correction = Table(
     Column("unproved_watermarks", Integer, nullable=False),
     Column("last_unproved_watermark_at", Instant),
     Column("superseded_by", String(20)),
+    Column("version", Integer, nullable=False),
+    Column("replaces", String(20)),
+    Column("proposed_by", String(128), nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("evidence_hash", String(64), nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("diff", Text, nullable=False),
+    Column("inverse", Text, nullable=False),
+    Column("impact", Text, nullable=False),
+    Column("approver_role", String(64), nullable=False),
+    Column("approvals_needed", Integer, nullable=False),
+    Column("expires_at", Instant),
     UniqueConstraint("idempotency_key"),
     Index(None, "case_id"),
     Index(None, "state"),
     Index(None, "target", "decided_at"),
 )
 """One row per effect on one system: case, opening, target, message, payload and rule version."""
+
+approval = Table(
+    "approval",
+    METADATA,
+    Column("approval_id", _RowNumber, primary_key=True),
+    Column("correction_id", String(20), ForeignKey("correction.correction_id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("on_behalf_of", String(128), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Index(None, "correction_id"),
+)
+"""One row per decision of a person on a correction, bound to the content that was decided on; never changed."""
+
+delegation = Table(
+    "delegation",
+    METADATA,
+    Column("delegation_id", _RowNumber, primary_key=True),
+    Column("delegator", String(128), nullable=False),
+    Column("delegate", String(128), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_until", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("revoked_at", Instant),
+    Index(None, "delegate"),
+)
+"""One row per time that one person lends another a role."""
 
 outbox = Table(
     "outbox",
@@ -142,8 +187,13 @@ outbox = Table(
     Column("last_error", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column("priority", Integer, nullable=False),
+    Column("ordering_key", Text, nullable=False),
+    Column("via", String(64), nullable=False),
+    Column("deadline_at", Instant),
     UniqueConstraint("correction_id"),
-    Index(None, "status", "due_at"),
+    Index(None, "status", "priority", "due_at"),
+    Index(None, "target", "ordering_key"),
 )
 """One row per correction that was approved: what is still to be done to deliver it."""
 
@@ -163,6 +213,55 @@ receipt = Table(
 )
 """One row per attempt to send or to read back, whatever came of it; never changed."""
 
+target_health = Table(
+    "target_health",
+    METADATA,
+    Column("target", String(64), primary_key=True),
+    Column("circuit", String(16), nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("opened_at", Instant),
+    Column("probe_at", Instant),
+    Column("next_send_at", Instant),
+    Column("changed_at", Instant, nullable=False),
+)
+"""One row per system that was ever written to: its circuit, and when its rate limit lets the next message go."""
+
+target_notice = Table(
+    "target_notice",
+    METADATA,
+    Column("target", String(64), primary_key=True),
+    Column("notice_id", String(128), primary_key=True),
+    Column("idempotency_key", String(64), nullable=False),
+    Column("observed", String(16), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "idempotency_key"),
+)
+"""One row per notice in which a target said later what it did with a message; a repeated notice is the same row."""
+
+edi_control_number = Table(
+    "edi_control_number",
+    METADATA,
+    Column("sender_id", String(32), primary_key=True),
+    Column("receiver_id", String(32), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("idempotency_key", String(64), nullable=False),
+    Column("allocated_at", Instant, nullable=False),
+    UniqueConstraint("sender_id", "receiver_id", "idempotency_key"),
+)
+"""One row per interchange that was given a control number; the same message keeps its number."""
+
+policy_edition = Table(
+    "policy_edition",
+    METADATA,
+    Column("policy_version", String(64), primary_key=True),
+    Column("file_name", String(64), primary_key=True),
+    Column("content_hash", String(64), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+)
+"""One row per policy file of each set of policies that was ever in force, so that a decision can be judged by them."""
+
 audit_log = Table(
     "audit_log",
     METADATA,
@@ -172,9 +271,13 @@ audit_log = Table(
     Column("action", String(64), nullable=False),
     Column("subject", String(128), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("evidence_hash", String(64), nullable=False),
     Column("previous_hash", String(64), nullable=False),
     Column("row_hash", String(64), nullable=False),
     Index(None, "subject"),
+    Index(None, "recorded_at"),
 )
 """One row per decision or effect, each bound to the one before it by its hash; never changed."""
 
@@ -186,6 +289,19 @@ audit_head = Table(
     Column("row_hash", String(64), nullable=False),
 )
 """One row in all: where the audit log ends, so that a cut tail is seen."""
+
+audit_archive = Table(
+    "audit_archive",
+    METADATA,
+    Column("last_sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_row_hash", String(64), nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("file_hash", String(64), nullable=False),
+    Column("archived_at", Instant, nullable=False),
+    Column("archived_by", String(128), nullable=False),
+)
+"""One row per time that old rows of the audit log were moved to a file; the chain goes on from the last."""
 
 kill_switch = Table(
     "kill_switch",

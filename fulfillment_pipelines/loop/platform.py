@@ -21,7 +21,7 @@ from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_referenc
 from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy, read_correction_policy
+from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.errors import FulfillmentError
@@ -63,7 +63,7 @@ class Platform:
     feeds: tuple[CanonicalFeed, ...]
     ledger: Ledger
     case_policy: CasePolicy
-    correction_policy: CorrectionPolicy
+    policies: Policies
     dispatcher: Dispatcher
     reference: ReferenceData
     clock: Clock
@@ -125,7 +125,7 @@ def build_platform(
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
     references = References(os.environ, (*settings.references_files, *distributor.references))
     registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made)
-    correction_policy = read_correction_policy(seeds / "corrections.yaml")
+    policies = read_policies(seeds)
     reference = read_reference(distributor, feed_references(registry))
     return Platform(
         settings=settings,
@@ -138,10 +138,8 @@ def build_platform(
         feeds=canonical_feeds(registry, sql),
         ledger=ledger,
         case_policy=read_case_policy(seeds),
-        correction_policy=correction_policy,
-        dispatcher=_dispatcher(
-            ledger, registry, correction_policy, clock=clock, machine_clock=machine_clock, jitter=jitter
-        ),
+        policies=policies,
+        dispatcher=_dispatcher(ledger, registry, policies, clock=clock, machine_clock=machine_clock, jitter=jitter),
         reference=reference,
         clock=clock,
         machine_clock=machine_clock,
@@ -151,7 +149,7 @@ def build_platform(
 def _dispatcher(
     ledger: Ledger,
     registry: Registry,
-    policy: CorrectionPolicy,
+    policies: Policies,
     *,
     clock: Clock,
     machine_clock: Clock,
@@ -160,7 +158,7 @@ def _dispatcher(
     return Dispatcher(
         ledger,
         registry.sink,
-        policy.delivery,
+        policies.delivery.limits,
         clock=clock,
         machine_clock=machine_clock,
         jitter=jitter or random.SystemRandom().random,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from fulfillment_pipelines.canonical.reference import NodesSeed
+from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
 from fulfillment_pipelines.corrections.policy import CorrectionPolicy
 from fulfillment_pipelines.exceptions.routing import RoutingSeed
 from fulfillment_pipelines.exceptions.seeds import CALENDARS
@@ -65,5 +66,6 @@ SEED_FILES: Final = (
     SeedFile("sla.yaml", "SLA policy", TypeAdapter(SlaSeed)),
     SeedFile("routing.yaml", "routing policy", TypeAdapter(RoutingSeed)),
     SeedFile("corrections.yaml", "correction policy", TypeAdapter(CorrectionPolicy)),
+    SeedFile("delivery.yaml", "delivery policy", TypeAdapter(DeliveryPolicy)),
 )
 """All policy files, in the order of the loop."""

@@ -167,7 +167,7 @@ def decide(platform: Platform) -> Decisions:
         taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
         confirmed = confirm(work, findings, now=now)
         stop_loops(work, findings, now=now)
-        proposed = propose(work, findings, policy=platform.correction_policy, target_of=platform.target_of, now=now)
+        proposed = propose(work, findings, policies=platform.policies, target_of=platform.target_of, now=now)
         work.commit()
     return Decisions(taken, confirmed, proposed)
 

@@ -1,9 +1,15 @@
-"""A small distributor in memory on a real lake and ledger: what the tests of bad input and failures share."""
+"""What the tests of bad input and failures share: a small distributor in memory, and the table of faults.
+
+The distributor stands on a real lake and ledger. The table, `docs/faults.md`, is what the tests say of themselves with
+`fault_outcome`: each test fails when the committed table says anything else of it, and `make docs-faults` writes it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +29,45 @@ from fulfillment_pipelines.systems.memory import MemoryRow, MemorySystem
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SMALL = Path(__file__).parents[1] / "small_distributor"
 SYSTEMS = ("erp", "portal", "wms_east", "finance")
+
+FAULTS_TABLE = Path(__file__).parents[2] / "docs" / "faults.md"
+WRITES_THE_TABLE = "WRITE_FAULTS_TABLE"
+TABLE_BEGINS = """\
+# What goes wrong, and what comes of it
+
+Every row is a test that injects the fault for real: over HTTP, in the process, in the database. "Effects" is what the
+target itself has counted when everything is over. In every case nothing is lost and the audit chain verifies.
+
+Written by `make docs-faults` from what the tests record; a test fails when its rows are not these.
+
+| Fault | How it is injected | What the platform does, and what the ledger says in the end | Effects | Ledger | Test |
+|---|---|---|---|---|---|
+"""
+_LEDGER_IN_A_NAME = re.compile(r"(?<=[\[-])(?:sqlite|postgresql)(?:-|(?=\]))")
+
+
+@dataclass(frozen=True)
+class FaultRow:
+    """One row of the table of faults, its cells in their order."""
+
+    fault: str
+    injected: str
+    outcome: str
+    effects: str
+    ledgers: tuple[str, ...]
+    test: str
+
+    @classmethod
+    def parsed(cls, line: str) -> FaultRow:
+        fault, injected, outcome, effects, ledgers, test = (cell.strip() for cell in line.strip("|\n ").split(" | "))
+        return cls(fault, injected, outcome, effects, tuple(ledgers.split(", ")), test.strip("`"))
+
+    def __str__(self) -> str:
+        cells = (self.fault, self.injected, self.outcome, self.effects, ", ".join(self.ledgers), f"`{self.test}`")
+        return f"| {' | '.join(cells)} |"
+
+
+_ROWS = pytest.StashKey[list[FaultRow]]()
 
 
 def _at(hours: float) -> str:
@@ -217,3 +262,71 @@ def _small(settings: Settings) -> Iterator[Small]:
 def _open(settings: Settings, clock: FixedClock, systems: Mapping[str, MemorySystem]) -> Platform:
     config = SMALL / "distributor.yaml"
     return build_platform(settings, config=config, clock=clock, ready_made=list(systems.values()))
+
+
+def _shown_as(nodeid: str) -> str:
+    """Return file and name of a test, whatever ledger it runs on."""
+    path, _, name = nodeid.partition("::")
+    name = _LEDGER_IN_A_NAME.sub("", name).replace("-]", "]").replace("[]", "")
+    return f"{Path(path).name}::{name}"
+
+
+@pytest.fixture(scope="session")
+def fault_rows() -> Sequence[FaultRow]:
+    """The rows of the committed table of faults."""
+    lines = FAULTS_TABLE.read_text(encoding="utf-8").splitlines() if FAULTS_TABLE.exists() else []
+    return [FaultRow.parsed(line) for line in lines if line.startswith("| ") and not line.startswith("| Fault |")]
+
+
+@pytest.fixture(scope="session")
+def shown_as() -> Callable[[str], str]:
+    """Return how the table of faults names a test."""
+    return _shown_as
+
+
+FaultOutcome = Callable[..., None]
+
+
+@pytest.fixture
+def fault_outcome(request: pytest.FixtureRequest, fault_rows: Sequence[FaultRow]) -> Iterator[FaultOutcome]:
+    """Record what came of an injected fault, as rows of `docs/faults.md`.
+
+    Call it when everything was asserted: `fault_outcome(fault=, injected=, outcome=, effects=)`, once for each row.
+    The ledger is the one that the test is given, or SQLite.
+    """
+    callspec = getattr(request.node, "callspec", None)
+    on_postgresql = callspec is not None and callspec.params.get("ledger_url") == "postgresql"
+    ledger, test = "PostgreSQL" if on_postgresql else "SQLite", _shown_as(request.node.nodeid)
+    recorded: list[FaultRow] = []
+
+    def record(*, fault: str, injected: str, outcome: str, effects: str | int) -> None:
+        row = FaultRow(fault, injected, outcome, str(effects), (ledger,), test)
+        assert FaultRow.parsed(str(row)) == row, "a cell holds what parts cells"
+        recorded.append(row)
+
+    yield record
+    if WRITES_THE_TABLE in os.environ:
+        request.config.stash[_ROWS].extend(recorded)
+        return
+    committed = [replace(row, ledgers=(ledger,)) for row in fault_rows if row.test == test and ledger in row.ledgers]
+    assert set(recorded) == set(committed), "docs/faults.md says otherwise: run `make docs-faults`"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where the table is to be written, run what is in it and nothing else."""
+    if WRITES_THE_TABLE in os.environ:
+        config.stash[_ROWS] = []
+        items[:] = [item for item in items if "fault_outcome" in getattr(item, "fixturenames", ())]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the table, if every test has passed; on whichever ledgers, a row stands once."""
+    rows = session.config.stash.get(_ROWS, [])
+    if exitstatus != pytest.ExitCode.OK or not rows:
+        return
+    ledgers: dict[FaultRow, list[str]] = {}
+    for row in rows:
+        seen = ledgers.setdefault(replace(row, ledgers=()), [])
+        seen.extend(ledger for ledger in row.ledgers if ledger not in seen)
+    table = "".join(f"{replace(row, ledgers=tuple(seen))}\n" for row, seen in ledgers.items())
+    FAULTS_TABLE.write_text(TABLE_BEGINS + table, encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.corrections.proposals import propose
 from fulfillment_pipelines.domain.clock import FixedClock, WallClock
 from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed, Receipt
@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.policy import read_correction_policy
+from fulfillment_pipelines.corrections.policies import read_policies
 from fulfillment_pipelines.domain.clock import FixedClock, WallClock
 from fulfillment_pipelines.domain.correction import Observed, Receipt
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
@@ -69,7 +69,7 @@ def work(url, effects, seeds, now, dies_at):
     dispatcher = Dispatcher(
         Ledger(url),
         lambda system: target,
-        read_correction_policy(Path(seeds) / "corrections.yaml").delivery,
+        read_policies(Path(seeds)).delivery.limits,
         clock=FixedClock(now),
         machine_clock=WallClock(),
         jitter=lambda: 0.0,
@@ -106,7 +106,7 @@ SEEDS = Path(__file__).parents[2] / "data" / "seeds"
 def approved(
     ledger: Ledger,
     case_policy: CasePolicy,
-    correction_policy: CorrectionPolicy,
+    policies: Policies,
     make_finding: Callable[..., Finding],
     noon: datetime,
 ) -> Callable[[int, str], None]:
@@ -116,7 +116,7 @@ def approved(
         findings = [make_finding(business_key=f"SO-{number}", message=message) for number in range(count)]
         with ledger.unit_of_work() as work:
             intake(work, findings, [], policy=case_policy, now=noon)
-            propose(work, findings, policy=correction_policy, target_of=lambda role, *_: role, now=noon)
+            propose(work, findings, policies=policies, target_of=lambda role, *_: role, now=noon)
             work.commit()
 
     return approve
@@ -185,7 +185,7 @@ class Target:
 def test_a_worker_killed_at_any_point_leaves_one_effect_after_the_rerun(
     *,
     ledger: Ledger,
-    correction_policy: CorrectionPolicy,
+    policies: Policies,
     approved: Callable[[int, str], None],
     run_workers: Callable[..., list[int]],
     tmp_path: Path,
@@ -198,7 +198,7 @@ def test_a_worker_killed_at_any_point_leaves_one_effect_after_the_rerun(
     rerun = Dispatcher(
         ledger,
         lambda _system: Target(tmp_path / "effects"),
-        correction_policy.delivery,
+        policies.delivery.limits,
         clock=FixedClock(noon),
         machine_clock=WallClock(),
         jitter=lambda: 0.0,

@@ -11,7 +11,7 @@ import pytest
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.loop_guard import stop_loops
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.clock import FixedClock
@@ -66,7 +66,7 @@ class Desk:
 
     ledger: Ledger
     case_policy: CasePolicy
-    correction_policy: CorrectionPolicy
+    policies: Policies
     clock: FixedClock
     machine_clock: FixedClock
     target: Target = field(default_factory=Target)
@@ -80,7 +80,7 @@ class Desk:
             intake(work, findings, runs, policy=self.case_policy, now=now)
             confirmed = confirm(work, findings, now=now)
             stop_loops(work, findings, now=now)
-            proposed = propose(work, findings, policy=self.correction_policy, target_of=lambda role, *_: role, now=now)
+            proposed = propose(work, findings, policies=self.policies, target_of=lambda role, *_: role, now=now)
             work.commit()
         return confirmed, proposed
 
@@ -89,7 +89,7 @@ class Desk:
         return Dispatcher(
             self.ledger,
             lambda _system: self.target,
-            self.correction_policy.delivery,
+            self.policies.delivery.limits,
             clock=self.clock,
             machine_clock=self.machine_clock,
             jitter=lambda: 1.0,
@@ -114,15 +114,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sqlite_ledger: Ledger, case_policy: CasePolicy, correction_policy: CorrectionPolicy, noon: datetime) -> Desk:
+def desk(sqlite_ledger: Ledger, case_policy: CasePolicy, policies: Policies, noon: datetime) -> Desk:
     """A desk on SQLite."""
-    return Desk(sqlite_ledger, case_policy, correction_policy, FixedClock(noon), FixedClock(MACHINE_TIME))
+    return Desk(sqlite_ledger, case_policy, policies, FixedClock(noon), FixedClock(MACHINE_TIME))
 
 
 @pytest.fixture
-def both_desk(ledger: Ledger, case_policy: CasePolicy, correction_policy: CorrectionPolicy, noon: datetime) -> Desk:
+def both_desk(ledger: Ledger, case_policy: CasePolicy, policies: Policies, noon: datetime) -> Desk:
     """A desk on each database."""
-    return Desk(ledger, case_policy, correction_policy, FixedClock(noon), FixedClock(MACHINE_TIME))
+    return Desk(ledger, case_policy, policies, FixedClock(noon), FixedClock(MACHINE_TIME))
 
 
 @pytest.fixture

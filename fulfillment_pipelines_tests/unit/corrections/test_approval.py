@@ -18,7 +18,7 @@ FindingMaker = Callable[..., Finding]
 def _approve(desk: Any, finding: Finding, by: str = "billing.lead") -> None:
     case_id = case_id_of(finding.code, finding.business_key, finding.node)
     with desk.ledger.unit_of_work() as work:
-        approve(work, case_id, by=by, reason="agreed", policy=desk.correction_policy, now=desk.clock.now())
+        approve(work, case_id, by=by, reason="agreed", policies=desk.policies, now=desk.clock.now())
         work.commit()
 
 

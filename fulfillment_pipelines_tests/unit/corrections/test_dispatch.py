@@ -121,7 +121,7 @@ def test_spent_attempts_end_in_a_dead_letter_and_reopen_the_work(desk: Any, make
     for _ in range(10):
         desk.dispatcher().run()
         desk.wait(HOUR_SECONDS)
-    assert desk.target.calls == ["apply"] * desk.correction_policy.delivery.attempts
+    assert desk.target.calls == ["apply"] * desk.policies.delivery.limits.attempts
     assert (desk.only().state, _case_state(desk)) == (CorrectionState.DEAD_LETTER, CaseState.OPEN)
     assert "busy" in desk.only().decision_reason
 
@@ -206,7 +206,7 @@ def test_attempts_are_counted_across_unknown_outcomes(desk: Any, make_direct: Fi
         desk.dispatcher().run()
         desk.wait(HOUR_SECONDS)
     assert desk.only().state is CorrectionState.DEAD_LETTER
-    assert desk.target.calls.count("apply") == desk.correction_policy.delivery.attempts
+    assert desk.target.calls.count("apply") == desk.policies.delivery.limits.attempts
 
 
 @pytest.mark.parametrize("changes", [{"correction_class": "R"}, {"message": "order.create", "code": "INT-03"}])
@@ -249,7 +249,7 @@ def test_a_lease_that_ran_out_is_looked_at_before_it_is_sent(both_desk: Any, mak
     dispatcher = both_desk.dispatcher("living", is_gone=lambda _name: False)
     dispatcher.run()
     assert both_desk.target.calls == []
-    both_desk.machine_clock.at += both_desk.correction_policy.delivery.lease_seconds * _SECOND
+    both_desk.machine_clock.at += both_desk.policies.delivery.limits.lease_seconds * _SECOND
     assert dispatcher.run().acked == 1
     assert both_desk.target.calls == ["read_back", "apply"]
 
@@ -307,7 +307,7 @@ def test_a_case_that_was_cured_meanwhile_is_not_moved_by_a_late_answer(desk: Any
 
 
 def test_waits_grow_with_chance_but_stay_below_the_longest(desk: Any) -> None:
-    limits = desk.correction_policy.delivery
+    limits = desk.policies.delivery.limits
     shortest = [Pace(limits, lambda: 0.0).backoff(tries).total_seconds() for tries in (1, 2, 3, 60)]
     longest = [Pace(limits, lambda: 1.0).backoff(tries).total_seconds() for tries in (1, 2, 3, 60)]
     assert (shortest, longest) == ([2.5, 5, 10, 450], [5, 10, 20, 900])

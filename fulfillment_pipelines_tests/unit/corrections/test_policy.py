@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -7,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from fulfillment_pipelines.corrections.policies import read_policies
 from fulfillment_pipelines.corrections.policy import (
     DEFAULT_CLAUSE_ID,
     Circumstances,
     CorrectionPolicy,
     decide,
-    read_correction_policy,
 )
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
@@ -128,8 +129,9 @@ def test_a_case_that_goes_in_circles_is_handed_to_a_person(
 
 
 def test_an_error_in_the_policy_file_is_told_by_line(tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[3] / "data" / "seeds" / "corrections.yaml"
+    shipped = Path(__file__).parents[3] / "data" / "seeds"
+    shutil.copytree(shipped, tmp_path, dirs_exist_ok=True)
     broken = tmp_path / "corrections.yaml"
-    broken.write_text(shipped.read_text(encoding="utf-8").replace("classes: [P,", "classes: [X,"), encoding="utf-8")
+    broken.write_text(broken.read_text(encoding="utf-8").replace("classes: [P,", "classes: [X,"), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"corrections\.yaml:5"):
-        read_correction_policy(broken)
+        read_policies(tmp_path)

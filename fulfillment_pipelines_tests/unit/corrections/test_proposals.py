@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -43,7 +44,7 @@ def test_decision_outbox_and_audit_are_one_transaction(desk: Any, make_finding: 
     with desk.ledger.reading() as work:
         audited = audit.verify(work).rows
     with desk.ledger.unit_of_work() as work:
-        propose(work, [finding], policy=desk.correction_policy, target_of=lambda role, *_: role, now=desk.clock.now())
+        propose(work, [finding], policies=desk.policies, target_of=lambda role, *_: role, now=desk.clock.now())
     assert desk.corrections() == []
     assert desk.dispatcher().run().acked == 0
     with desk.ledger.reading() as work:
@@ -167,8 +168,8 @@ def test_three_corrections_of_one_case_in_a_day_leave_the_fourth_to_a_person(
 
 
 def test_no_more_is_approved_for_a_target_than_its_share_of_the_hour(desk: Any, make_finding: FindingMaker) -> None:
-    limits = desk.correction_policy.limits.model_copy(update={"approvals_per_target_and_hour": 2})
-    desk.correction_policy = desk.correction_policy.model_copy(update={"limits": limits})
+    limits = desk.policies.gate.limits.model_copy(update={"approvals_per_target_and_hour": 2})
+    desk.policies = replace(desk.policies, gate=desk.policies.gate.model_copy(update={"limits": limits}))
     findings = [make_finding(business_key=f"SO-{number}") for number in range(5)]
     _, proposed = desk.take_in(*findings)
     assert (len(proposed.approved), len(proposed.proposed)) == (2, 3)

@@ -109,8 +109,11 @@ def test_an_inserted_row_shows_even_if_its_own_hash_is_right(chain: Ledger, noon
             "action": "case.seen",
             "subject": "EXC-5",
             "detail": "{}",
+            "reason": "",
+            "policy_version": "",
+            "evidence_hash": "",
             "previous_hash": fifth.row_hash,
-            "row_hash": audit._hash(fifth.row_hash, (noon, "eve", "case.seen", "EXC-5", "{}")),
+            "row_hash": audit._hash(fifth.row_hash, noon, ("eve", "case.seen", "EXC-5", "{}"), ()),
         }
         work.change(insert(audit_log), [forged])
 
