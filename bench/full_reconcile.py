@@ -32,7 +32,6 @@ from fulfillment_pipelines.twin.volume.files import write_distributor
 from fulfillment_pipelines.twin.volume.shape import Shape
 
 _RESULTS: Final = Path(__file__).parent / "results" / "full_reconcile.md"
-_READ_AT: Final = datetime(2026, 3, 6, 16, tzinfo=UTC)
 _BUDGET_CPU_SECONDS: Final = 60
 _BUDGET_BYTES: Final = 4 * 1024**3
 
@@ -52,7 +51,7 @@ def write(home: Path, line_count: int, seed: int) -> Mapping[str, object]:
     """Write the distributor's files."""
     settings = read_settings()
     distributor = load_distributor(settings.config, settings.runtime_dir)
-    shape = Shape(seed=seed, line_count=line_count, read_at=int(_READ_AT.timestamp()))
+    shape = Shape(seed=seed, line_count=line_count)
     write_distributor(shape, distributor.systems, home, seeds=distributor.seeds)
     return {"order_lines": line_count}
 

@@ -299,6 +299,13 @@ def create_table(connection: Connection, name: str, query: str, parameters: Mapp
     connection.execute("create or replace table " + name + " as " + query, dict(parameters or {}))
 
 
+def stage_table(connection: Connection, name: str, table: pa.Table) -> None:
+    """Make or replace a table of the stage, which this process alone sees, with the rows of an Arrow table."""
+    connection.register("staged_rows", table)
+    connection.execute("create or replace table memory.main." + name + " as from staged_rows")
+    connection.unregister("staged_rows")
+
+
 def ensure_table(
     connection: Connection,
     name: str,

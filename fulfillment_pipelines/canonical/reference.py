@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from fulfillment_pipelines.domain.calendar import BusinessCalendar, CalendarDay
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.systems.yaml_file import read_yaml
-from fulfillment_pipelines.warehouse import Connection, Warehouse
+from fulfillment_pipelines.warehouse import Warehouse, stage_table
 
 _ARROW_TYPES: Final[Mapping[type, pa.DataType]] = {
     str: pa.string(),
@@ -90,10 +90,10 @@ class ReferenceData:
     def load(self, warehouse: Warehouse, now: datetime) -> None:
         """Put the reference tables into the stage schema of this process."""
         with warehouse.reading() as cursor:
-            _replace(cursor, "ref_units", _columns(UnitConversion, self.units))
-            _replace(cursor, "ref_feeds", _columns(FeedReference, self.feeds))
-            _replace(cursor, "ref_nodes", _node_columns(self.nodes))
-            _replace(cursor, "ref_business_days", _columns(CalendarDay, self._business_days(now.date())))
+            stage_table(cursor, "ref_units", _columns(UnitConversion, self.units))
+            stage_table(cursor, "ref_feeds", _columns(FeedReference, self.feeds))
+            stage_table(cursor, "ref_nodes", _node_columns(self.nodes))
+            stage_table(cursor, "ref_business_days", _columns(CalendarDay, self._business_days(now.date())))
 
     def _business_days(self, today: date) -> list[CalendarDay]:
         first, last = today - _CALENDAR_REACH, today + _CALENDAR_REACH
@@ -146,9 +146,3 @@ def _node_columns(nodes: Mapping[str, NodeReference]) -> pa.Table:
             "calendar": pa.array([node.calendar for node in nodes.values()], pa.string()),
         }
     )
-
-
-def _replace(cursor: Connection, name: str, table: pa.Table) -> None:
-    cursor.register("reference_rows", table)
-    cursor.execute("create or replace table memory.main." + name + " as from reference_rows")
-    cursor.unregister("reference_rows")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fulfillment_pipelines.commands.opening import Config, reading_lake
-from fulfillment_pipelines.commands.output import AsJson, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.explanation.causes import Cause, find_causes
 from fulfillment_pipelines.explanation.questions import Questions
 from fulfillment_pipelines.settings import read_settings
@@ -38,14 +38,13 @@ def causes(
 
 
 def _row(cause: Cause) -> dict[str, Any]:
-    at_risk = ", ".join(f"{amount:,} {currency}".strip() for currency, amount in cause.value_at_risk.items())
     return {
         "breaks": cause.break_count,
         "share": f"{cause.share_percent} %",
         "what they have in common": cause.description,
         "and nearly all": cause.also,
         "lift": cause.lift,
-        "value at risk": at_risk,
+        "value at risk": Money(cause.value_at_risk),
         "codes": ", ".join(cause.codes),
         "example": cause.example,
     }

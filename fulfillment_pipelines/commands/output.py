@@ -37,7 +37,7 @@ class Money:
     amounts: Mapping[str, Decimal]
 
     def __str__(self) -> str:
-        return ", ".join(f"{amount:,.2f} {currency}" for currency, amount in self.amounts.items())
+        return ", ".join(f"{amount:,.2f} {currency}".strip() for currency, amount in self.amounts.items())
 
 
 _NUMBERS = (int, float, Decimal, Money)

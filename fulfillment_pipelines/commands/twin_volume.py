@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,8 +14,6 @@ from fulfillment_pipelines.settings import read_settings
 from fulfillment_pipelines.systems.distributor import load_distributor
 from fulfillment_pipelines.twin.volume.files import write_distributor
 from fulfillment_pipelines.twin.volume.shape import Shape
-
-_READ_AT: Final = datetime(2026, 3, 6, 16, tzinfo=UTC)
 
 
 def volume(
@@ -32,7 +29,7 @@ def volume(
     """
     settings = read_settings()
     distributor = load_distributor(settings.config, settings.runtime_dir)
-    shape = Shape(seed=seed, line_count=lines, read_at=int(_READ_AT.timestamp()))
+    shape = Shape(seed=seed, line_count=lines)
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("order lines", total=lines)
         made = write_distributor(

@@ -16,7 +16,7 @@ from typing import Any, Final, get_args, get_type_hints
 import pyarrow as pa
 
 from fulfillment_pipelines.ledger.history import CaseHistory, CorrectionHistory
-from fulfillment_pipelines.warehouse import Warehouse
+from fulfillment_pipelines.warehouse import Warehouse, stage_table
 
 LOOKBACK: Final = timedelta(days=7)
 """How far back corrections of cases that are over are told; longer than any window that a rule may look at."""
@@ -49,9 +49,7 @@ class PlatformRecords:
                 ("ops_corrections", _columns(CorrectionHistory, self.corrections)),
                 ("ops_cases", _columns(CaseHistory, self.cases)),
             ):
-                cursor.register("platform_rows", table)
-                cursor.execute("create or replace table memory.main." + name + " as from platform_rows")
-                cursor.unregister("platform_rows")
+                stage_table(cursor, name, table)
 
 
 NO_RECORDS: Final = PlatformRecords()

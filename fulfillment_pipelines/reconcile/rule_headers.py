@@ -11,16 +11,14 @@ import pyarrow as pa
 
 from fulfillment_pipelines.canonical.reference import FeedReference
 from fulfillment_pipelines.reconcile.rules import NO_MORE, Rule
-from fulfillment_pipelines.warehouse import Warehouse
+from fulfillment_pipelines.warehouse import Warehouse, stage_table
 
 
 def load_headers(warehouse: Warehouse, rules: Sequence[Rule], declared: Sequence[FeedReference]) -> None:
     """Put the rules' headers into the stage schema, for the models that join with them."""
     with warehouse.reading() as cursor:
         for name, table in _tables(rules, declared).items():
-            cursor.register("rule_headers", table)
-            cursor.execute("create or replace table memory.main." + name + " as from rule_headers")
-            cursor.unregister("rule_headers")
+            stage_table(cursor, name, table)
 
 
 def _tables(rules: Sequence[Rule], declared: Sequence[FeedReference]) -> Mapping[str, pa.Table]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from fulfillment_pipelines.systems.yaml_file import read_yaml
-from fulfillment_pipelines.warehouse import Warehouse
+from fulfillment_pipelines.warehouse import Warehouse, stage_table
 
 
 class TimingPolicy(BaseModel):
@@ -65,6 +65,4 @@ def load_timing(warehouse: Warehouse, policy: TimingPolicy | None) -> None:
         }
     )
     with warehouse.reading() as cursor:
-        cursor.register("timing_policy", table)
-        cursor.execute("create or replace table memory.main.ref_timing as from timing_policy")
-        cursor.unregister("timing_policy")
+        stage_table(cursor, "ref_timing", table)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +16,9 @@ _FEWEST_ITEMS = 120
 _MOST_ITEMS = 50_000
 _FEWEST_CUSTOMERS = 40
 _LINES_A_CHUNK = 250_000
+
+READ_AT: Final = int(datetime(2026, 3, 6, 16, tzinfo=UTC).timestamp())
+"""Epoch second at which a standing distributor is read, unless another is said: a Friday afternoon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Shape:
 
     seed: int
     line_count: int
-    read_at: int
+    read_at: int = READ_AT
     day_count: int = 60
     fault_share: float = 0.002
 
