@@ -16,7 +16,7 @@ from fulfillment_pipelines.twin.systems.message_objects import (
     find_position,
     require,
 )
-from fulfillment_pipelines.twin.systems.order_parking import problem_of
+from fulfillment_pipelines.twin.systems.order_parking import order_waiting_at_portal, problem_of
 from fulfillment_pipelines.twin.world.billing_flow import confirm_legs, settle_allocations
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.hold_flow import apply_erp_hold
@@ -36,18 +36,7 @@ def create_lost_order(books: Books, portal_id: str, at: int) -> str:
         UnknownObjectError: The portal has no such order.
         PreconditionError: The ERP already has it.
     """
-    order = books.truth.execute(
-        select(true_orders).where(true_orders.c.portal_id == portal_id, true_orders.c.ordered_at <= at)
-    ).one_or_none()
-    if order is None:
-        raise UnknownObjectError(f"The portal has no order '{portal_id}'.", remedy="check the channel's order number")
-    if order.created_at is not None:
-        raise PreconditionError(
-            f"Portal order '{portal_id}' is already in the ERP.",
-            expected="no order",
-            found=order.order_no,
-            remedy="read the order back",
-        )
+    order = order_waiting_at_portal(books, portal_id, at)
     problem = problem_of(books, order) if order.is_parked else None
     if problem is not None:
         raise RejectedError(

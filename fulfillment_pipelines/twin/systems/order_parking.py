@@ -34,10 +34,8 @@ class CompletedLine:
     qty: int | None
 
 
-def complete_order(
-    books: Books, portal_id: str, header: Mapping[str, Any], lines: Sequence[CompletedLine], at: int
-) -> None:
-    """Put a parked order right at the portal; the ERP takes it in a minute after nothing is missing any more.
+def order_waiting_at_portal(books: Books, portal_id: str, at: int) -> Row[Any]:
+    """Return an order that the portal has and the ERP has not.
 
     Raises:
         UnknownObjectError: The portal has no such order.
@@ -47,9 +45,27 @@ def complete_order(
         select(true_orders).where(true_orders.c.portal_id == portal_id, true_orders.c.ordered_at <= at)
     ).one_or_none()
     if order is None:
-        raise UnknownObjectError(f"The portal has no order '{portal_id}'.", remedy="check the number")
+        raise UnknownObjectError(f"The portal has no order '{portal_id}'.", remedy="check the channel's order number")
     if order.created_at is not None:
-        raise PreconditionError(f"Order '{portal_id}' is in the ERP.", expected="no order", found=order.order_no)
+        raise PreconditionError(
+            f"Portal order '{portal_id}' is already in the ERP.",
+            expected="no order",
+            found=order.order_no,
+            remedy="read the order back",
+        )
+    return order
+
+
+def complete_order(
+    books: Books, portal_id: str, header: Mapping[str, Any], lines: Sequence[CompletedLine], at: int
+) -> None:
+    """Put a parked order right at the portal; the ERP takes it in a minute after nothing is missing any more.
+
+    Raises:
+        UnknownObjectError: The portal has no such order.
+        PreconditionError: The ERP already has it.
+    """
+    order_waiting_at_portal(books, portal_id, at)
     if header:
         books.portal.execute(update(portal_orders).where(portal_orders.c.id == portal_id).values(**header))
     for line in lines:
