@@ -200,6 +200,7 @@ def main() -> int:
         if not arguments.home:
             shutil.rmtree(home, ignore_errors=True)
     report = _report(costs, arguments)
+    _RESULTS.parent.mkdir(exist_ok=True)
     _RESULTS.write_text(report, encoding="utf-8")
     sys.stdout.write("\n" + report)
     spent = sum(cost.cpu_seconds for cost in costs if cost.step in {"reconcile", "intake"})
