@@ -11,10 +11,10 @@ FUZZ_WORLDS ?= 300
 FUZZ_SEED ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test fuzz lint format docs bench lock clean
+.PHONY: help run up test fuzz lint format docs docs-faults bench bench-corrections lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(installed) ## Run the whole loop once against the simulated distributor
 	$(bin)/fulfillment run --demo
@@ -41,9 +41,17 @@ format: $(installed) ## Rewrite the code in the house style
 docs: $(installed) ## Write anew what the documents take from the code: the table of rules, the schemas
 	$(bin)/fulfillment rules table --into README.md
 	$(bin)/fulfillment config schemas --into data/seeds/schemas
+	$(bin)/fulfillment policy matrix --into docs/decision-rights.md
+	$(bin)/fulfillment messages schemas --into data/messages
+
+docs-faults: $(installed) ## Write docs/faults.md anew from the tests that inject the faults
+	WRITE_FAULTS_TABLE=1 $(bin)/pytest fulfillment_pipelines_tests/faults
 
 bench: $(installed) ## Measure a full reconcile of a million order lines; minutes, and some gigabytes of disk
 	$(bin)/python -m bench.full_reconcile --lines 1000000
+
+bench-corrections: $(installed) ## Deliver 10,000 corrections through a target that fails one call in five, on both databases
+	$(bin)/python -m bench.corrections --count 10000 --failing 0.2
 
 lock: $(installed) ## Write requirements.lock anew from pyproject.toml
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \

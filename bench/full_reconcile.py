@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -20,10 +19,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from bench.machine import machine
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform
 from fulfillment_pipelines.settings import read_settings
@@ -144,7 +143,7 @@ def _report(costs: list[Cost], arguments: argparse.Namespace) -> str:
         "",
         f"`python -m bench.full_reconcile --lines {arguments.lines} --seed {arguments.seed}`",
         "",
-        f"{arguments.lines:,} order lines; {_machine()}.",
+        f"{arguments.lines:,} order lines; {machine()}.",
         "",
         "| step | CPU s | wall s | peak MB | said |",
         "|---|---|---|---|---|",
@@ -160,12 +159,6 @@ def _report(costs: list[Cost], arguments: argparse.Namespace) -> str:
         *(_dearest(cost) for cost in costs if "dearest" in cost.said),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _machine() -> str:
-    made_at = f"{datetime.now(UTC):%Y-%m-%d}"
-    kind = f"{platform.system()} {platform.machine()}"
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {kind}, {made_at}"
 
 
 def _told(cost: Cost) -> str:

@@ -8,6 +8,7 @@
     ├── RejectedError          do not repeat: the system understood the request and refused it
     │   └── PreconditionError  ... because the value it holds is not the value we read
     ├── UnknownOutcomeError    read back: the request was sent and its effect is not known
+    ├── DuplicateEffectError   stop: the target shows the effect more than once; a person undoes what is too much
     ├── LegalMoveError         a case or a correction cannot move that way from where it stands
     ├── InvariantError         a promise of the product is broken; nothing may be published
     └── AuditChainError        the audit log was edited, cut or reordered
@@ -27,13 +28,23 @@ class FulfillmentError(Exception):
         expected: What should have been there; empty where nothing more can be said.
         found: What was there instead.
         remedy: What the reader does now.
+        retry_after_seconds: How long the system asks to be left alone; None where it does not ask.
     """
 
-    def __init__(self, what: str, *, expected: str = "", found: str = "", remedy: str = "") -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: str = "",
+        found: str = "",
+        remedy: str = "",
+        retry_after_seconds: float | None = None,
+    ) -> None:
         self.what = what
         self.expected = expected
         self.found = found
         self.remedy = remedy
+        self.retry_after_seconds = retry_after_seconds
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
@@ -73,6 +84,10 @@ class PreconditionError(RejectedError):
 
 class UnknownOutcomeError(FulfillmentError):
     """The request was sent and no answer came; read the state back before anything is sent again."""
+
+
+class DuplicateEffectError(FulfillmentError):
+    """The target shows the effect more than once, whoever caused it; sending or waiting would not mend that."""
 
 
 class LegalMoveError(FulfillmentError):

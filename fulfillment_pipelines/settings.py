@@ -6,6 +6,7 @@ machine may be taken. Settings of a distributor stand in its distributor file an
 
 from __future__ import annotations
 
+import getpass
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,14 @@ _PREFIX = "FULFILLMENT_"
 
 def _project_root() -> Path:
     return Path(__file__).resolve().parent.parent
+
+
+def _process_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # A container may run under a number that no account has.
+        return f"user {os.getuid()}"
 
 
 def _split_paths(value: Any) -> Any:
@@ -41,6 +50,7 @@ class Settings(BaseSettings):
         lake_history_days: How long the lake can be asked what it held then; older versions of its tables are let go.
         duckdb_memory_limit: Memory DuckDB may use before it spills, for example `4GB`.
         duckdb_threads: Threads DuckDB may use.
+        actor: Who is acting, for the audit log; the user of this process unless given.
         references_files: Dotenv files searched before the distributor's own, separated as in PATH.
     """
 
@@ -57,6 +67,7 @@ class Settings(BaseSettings):
     lake_history_days: int = Field(default=30, ge=1)
     duckdb_memory_limit: str = Field(default="4GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
     duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    actor: str = Field(default_factory=_process_user, min_length=1, max_length=128)
     references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()
 
 

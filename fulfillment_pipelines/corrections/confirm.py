@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fulfillment_pipelines.corrections import lifecycle
+from fulfillment_pipelines.corrections.recorded import correction_entry
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
 from fulfillment_pipelines.exceptions.intake import findings_by_case
@@ -135,5 +136,10 @@ def _settle(found: EndedCorrection, now: datetime) -> CorrectionRecord:
 
 def _entry(record: CorrectionRecord, now: datetime) -> audit.AuditEntry:
     proof = record.proving_watermark_at.isoformat() if record.proving_watermark_at else None
-    detail = {"case_id": record.case_id, "target": record.target, "proving_watermark_at": proof}
-    return audit.AuditEntry(now, ACTOR, f"correction.{record.state.lower()}", record.correction_id, detail)
+    return correction_entry(
+        record,
+        ACTOR,
+        f"correction.{record.state.lower()}",
+        now,
+        {"proving_watermark_at": proof},
+    )

@@ -1,66 +1,35 @@
 """Deliver what is in the outbox: at least once, with one effect.
 
-A row is claimed in one transaction, sent outside of any, and its outcome recorded in another. A process that ends
-in between leaves a lease; whoever takes that row over looks before it sends. What follows from an outcome belongs
-in `progress`, and whether something is sent at all was decided in `proposals`.
+Rows are claimed in one transaction, sent outside of any, and their outcomes recorded in another. A process that ends
+in between leaves a lease; whoever takes those rows over looks before it sends. What may be claimed belongs in
+`claiming`, what follows from an outcome in `progress`, and whether something is sent at all was decided in `proposals`.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import TypeVar
 
-from fulfillment_pipelines.corrections import progress
-from fulfillment_pipelines.corrections.case_moves import CaseMoves
-from fulfillment_pipelines.corrections.delivery_policy import DeliveryLimits
-from fulfillment_pipelines.corrections.progress import Pace, Progress
+import stamina
+
+from fulfillment_pipelines.corrections import attempt, neglected, progress
+from fulfillment_pipelines.corrections.attempt import Answer, SinkOf, SystemSign
+from fulfillment_pipelines.corrections.claiming import claim_due
+from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.outcomes import Attempted, Step, record_attempts
 from fulfillment_pipelines.corrections.worker import new_worker_name, worker_is_gone
 from fulfillment_pipelines.domain.clock import Clock
-from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed
-from fulfillment_pipelines.errors import (
-    ConfigurationError,
-    FulfillmentError,
-    PreconditionError,
-    RejectedError,
-    RetryableError,
-)
-from fulfillment_pipelines.ledger import audit
-from fulfillment_pipelines.ledger.cases import cases_by_id
-from fulfillment_pipelines.ledger.corrections import CorrectionRecord, update_corrections
-from fulfillment_pipelines.ledger.outbox import (
-    AttemptReceipt,
-    Claim,
-    DeliveryStatus,
-    DeliveryStep,
-    Lease,
-    Outcome,
-    append_receipts,
-    claim_next,
-    held_delivery,
-    update_deliveries,
-    workers_with_leases,
-)
+from fulfillment_pipelines.domain.correction import CorrectionState
+from fulfillment_pipelines.errors import RetryableError
+from fulfillment_pipelines.ledger.claims import Claim, Lease, Neglect, Permit, permit_of, release, workers_with_leases
+from fulfillment_pipelines.ledger.outbox import AttemptReceipt, DeliveryStep, Outcome
+from fulfillment_pipelines.ledger.target_health import Circuit
 from fulfillment_pipelines.ledger.unit_of_work import Ledger, UnitOfWork
-from fulfillment_pipelines.systems.port import CorrectionSink
 
-SinkOf: TypeAlias = Callable[[str], CorrectionSink]
-"""Returns the sink of a declared system."""
-
-ACTOR = "dispatch"
-"""Who moves corrections and cases in their histories when a target has answered."""
-
-_PAST_TENSE = {DeliveryStep.SEND: "sent", DeliveryStep.READ_BACK: "read_back"}
-_OF_AN_ANSWER = {Observed.APPLIED: Outcome.APPLIED, Observed.QUEUED: Outcome.QUEUED}
-_OF_A_SIGHT = {
-    Observed.APPLIED: Outcome.APPLIED,
-    Observed.QUEUED: Outcome.QUEUED,
-    Observed.ABSENT: Outcome.ABSENT,
-    Observed.UNKNOWN: Outcome.UNSEEN,
-}
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +54,21 @@ class DispatchResult:
     dead_lettered: int
     waiting: int
 
+    @property
+    def total(self) -> int:
+        """How many deliveries were worked on."""
+        settled = self.acked + self.queued + self.superseded + self.dead_lettered
+        return settled + self.retrying + self.unknown + self.waiting
+
 
 class Dispatcher:
     """Delivers corrections, one at a time. Run one in each of several processes to deliver in parallel.
 
     Args:
         ledger: Where the outbox is.
-        sink_of: The sink of each target.
-        limits: Attempts, waits and leases.
-        clock: The time of the deployment, by which rows fall due.
+        sink_of: The sink of each system.
+        policy: Attempts, waits, rates and leases, by target.
+        clock: The time of the deployment: by it rows fall due, and rates, caps and circuits run.
         machine_clock: The time of this machine, by which leases run; also where the deployment's time is simulated.
         jitter: Returns a number from 0 up to 1.
         worker: The name of this dispatcher.
@@ -104,7 +79,7 @@ class Dispatcher:
         self,
         ledger: Ledger,
         sink_of: SinkOf,
-        limits: DeliveryLimits,
+        policy: DeliveryPolicy,
         *,
         clock: Clock,
         machine_clock: Clock,
@@ -114,28 +89,31 @@ class Dispatcher:
     ) -> None:
         self._ledger = ledger
         self._sink_of = sink_of
-        self._pace = Pace(limits, jitter)
+        self._policy = policy
+        self._jitter = jitter
         self._clock = clock
         self._machine_clock = machine_clock
         self._worker = worker or new_worker_name()
         self._is_gone = is_gone
 
-    def run(self, limit: int | None = None) -> DispatchResult:
-        """Deliver everything that is due when it starts.
+    def run(self, limit: int | None = None, *, should_stop: Callable[[], bool] = lambda: False) -> DispatchResult:
+        """Deliver everything that is due when it starts and that its target may get now.
 
         Args:
             limit: Deliver no more rows than this; None for all.
+            should_stop: Asked before each row; once it says so, the rows not begun are given back.
 
         Raises:
-            RetryableError: The ledger is busy; what was delivered so far is recorded.
+            RetryableError: The ledger is busy; what was delivered and could not be recorded is looked at again.
         """
         due_by = self._clock.now()
-        states: Counter[CorrectionState] = Counter()
-        while limit is None or states.total() < limit:
-            claim = self._claim(due_by)
-            if claim is None:
+        states = self._care(due_by)
+        while not should_stop() and (limit is None or states.total() < limit):
+            rows = self._policy.workers.claim_rows
+            claims = self._claim(due_by, rows if limit is None else min(rows, limit - states.total()))
+            if not claims:
                 break
-            states[claim.correction.state if _finished(claim) else self._deliver(claim)] += 1
+            states.update(self._deliver(claims, should_stop))
         return DispatchResult(
             acked=states[CorrectionState.ACKED],
             queued=states[CorrectionState.SENT],
@@ -146,140 +124,137 @@ class Dispatcher:
             waiting=states[CorrectionState.APPROVED],
         )
 
-    def _claim(self, due_by: datetime) -> Claim | None:
-        with self._ledger.unit_of_work() as work:
-            # A row that this dispatcher still holds at the start of a turn is one it was interrupted at.
+    def _care(self, now: datetime) -> Counter[CorrectionState]:
+        with self._ledger.reading() as work:
+            # A row that this dispatcher still holds at the start of a run is one it was interrupted at.
             gone = {name for name in workers_with_leases(work) if name == self._worker or self._is_gone(name)}
-            taken_at = self._machine_clock.now()
-            until = taken_at + timedelta(seconds=self._pace.limits.lease_seconds)
-            claim = claim_next(work, Lease(self._worker, due_by, taken_at, until, frozenset(gone)))
-            if claim is not None and claim.abandoned_by:
-                claim = self._take_over(work, claim)
-            work.commit()
-            return claim
+            machine_now = self._machine_clock.now()
+            longest_lease_at = machine_now + 2 * timedelta(seconds=self._policy.workers.lease_seconds)
+            neglect = Neglect(now, machine_now, longest_lease_at, frozenset(gone))
+            if not neglected.needs_care(work, neglect, self._policy):
+                return Counter()
+        return self._in_transaction(lambda work: neglected.care(work, neglect, self._policy, jitter=self._jitter))
 
-    def _take_over(self, work: UnitOfWork, claim: Claim) -> Claim:
-        receipt = AttemptReceipt(
-            correction_id=claim.correction.correction_id,
-            attempt=claim.delivery.attempts + 1,
-            step=claim.delivery.next_step,
-            outcome=Outcome.UNKNOWN_OUTCOME,
-            reference="",
-            detail="the worker that had it never reported",
-            worker=claim.abandoned_by,
-            received_at=self._clock.now(),
-        )
-        taken = progress.abandoned(Progress(claim.correction, claim.delivery), receipt, self._pace)
-        _write(work, taken, [receipt])
-        return Claim(taken.delivery, taken.record, abandoned_by="")
+    def _claim(self, due_by: datetime, wanted: int) -> list[Claim]:
+        until = self._machine_clock.now() + timedelta(seconds=self._policy.workers.lease_seconds)
+        asked = Lease(self._worker, due_by, until)
+        now = self._clock.now()
+        return self._in_transaction(lambda work: claim_due(work, asked, self._policy, wanted=wanted, now=now))
 
-    def _deliver(self, claim: Claim) -> CorrectionState:
-        receipts = list(self._attempts(claim))
-        with self._ledger.unit_of_work() as work:
-            held = held_delivery(work, claim.correction.correction_id, self._worker)
-            if held is None:
-                # Another worker took the row over and decides what follows; what happened here is still recorded.
-                _record(work, claim.correction, receipts)
-                work.commit()
-                return claim.correction.state
-            delivery, record = held
-            state = progress.after(Progress(record, delivery), receipts[-1], self._pace)
-            _write(work, state, receipts)
-            work.commit()
-            return state.record.state
+    def _deliver(self, claims: Sequence[Claim], should_stop: Callable[[], bool]) -> Counter[CorrectionState]:
+        desk = _Desk(unsent={claim.correction.correction_id for claim in claims}, recorded_at=self._machine_clock.now())
+        # The second half of a lease is kept for a slow answer, so that nobody takes over what is just being sent.
+        begin_until = desk.recorded_at + timedelta(seconds=self._policy.workers.lease_seconds / 2)
+        try:
+            for claim in claims:
+                if should_stop() or self._machine_clock.now() >= begin_until:
+                    break
+                steps = tuple(self._steps(claim, desk))
+                if steps:
+                    desk.attempts.append(Attempted(claim, steps))
+                if self._is_to_be_recorded(desk):
+                    self._record(desk)
+        finally:
+            self._record(desk)
+            if desk.unsent:
+                self._in_transaction(lambda work: release(work, desk.unsent, self._worker))
+        return desk.states
 
-    def _attempts(self, claim: Claim) -> Iterator[AttemptReceipt]:
-        if claim.delivery.next_step is DeliveryStep.READ_BACK:
-            outcome, detail = self._read_back(claim.correction)
-            yield self._receipt(claim, DeliveryStep.READ_BACK, outcome, detail=detail)
-            if outcome is not Outcome.ABSENT or not progress.may_send(claim.delivery, self._pace.limits):
+    def _steps(self, claim: Claim, desk: _Desk) -> Iterator[Step]:
+        record, delivery = claim.correction, claim.delivery
+        message = attempt.message_of(record)
+        if delivery.next_step is DeliveryStep.READ_BACK:
+            permit = self._permit(claim)
+            if permit is None:
                 return
-        outcome, reference, detail = self._send(claim.correction)
-        yield self._receipt(claim, DeliveryStep.SEND, outcome, reference=reference, detail=detail)
+            desk.unsent.discard(record.correction_id)
+            # A message that was never sent is looked at all the same.
+            told = permit.noticed if delivery.attempts else None
+            seen = attempt.noticed(told) if told else attempt.look(self._sink_of, delivery.via, message)
+            yield self._step(claim, DeliveryStep.READ_BACK, seen)
+            if seen.outcome is not Outcome.ABSENT:
+                return
+            if not progress.may_send(delivery, self._policy.limits_for(delivery.via)):
+                return
+        if self._permit(claim) is None:
+            return
+        desk.unsent.discard(record.correction_id)
+        if attempt.is_what_was_approved(record):
+            yield self._step(claim, DeliveryStep.SEND, attempt.send(self._sink_of, delivery.via, message))
+        else:
+            yield self._step(claim, DeliveryStep.SEND, attempt.not_what_was_approved())
 
-    def _receipt(
-        self, claim: Claim, step: DeliveryStep, outcome: Outcome, *, reference: str = "", detail: str = ""
-    ) -> AttemptReceipt:
-        return AttemptReceipt(
+    def _permit(self, claim: Claim) -> Permit | None:
+        """Ask the ledger at the last moment whether a claimed row may go; None where it may not."""
+        with self._ledger.reading() as work:
+            permit = permit_of(work, claim.correction.correction_id, self._worker)
+        if permit.circuit is Circuit.CLOSED:
+            rests = permit.rest_until is not None and permit.rest_until > self._clock.now()
+        else:
+            rests = not (claim.is_probe and permit.circuit is Circuit.HALF_OPEN)
+        return permit if permit.is_held and not permit.is_stopped and not rests else None
+
+    def _step(self, claim: Claim, step: DeliveryStep, answer: Answer) -> Step:
+        receipt = AttemptReceipt(
             correction_id=claim.correction.correction_id,
             attempt=claim.delivery.attempts + (1 if step is DeliveryStep.SEND else 0),
             step=step,
-            outcome=outcome,
-            reference=reference,
-            detail=detail,
+            outcome=answer.outcome,
+            reference=answer.reference,
+            detail=answer.detail,
             worker=self._worker,
             received_at=self._clock.now(),
+            system=claim.delivery.via,
         )
+        return Step(receipt, answer)
 
-    def _send(self, record: CorrectionRecord) -> tuple[Outcome, str, str]:
-        try:
-            answer = self._sink_of(record.target).apply(_correction(record))
-        except PreconditionError as error:
-            return Outcome.PRECONDITION, "", str(error)
-        except RejectedError as error:
-            return Outcome.REJECTED, "", str(error)
-        except (RetryableError, ConfigurationError) as error:
-            return Outcome.RETRYABLE, "", str(error)
-        except FulfillmentError as error:
-            # Also an answer that cannot be read: the request was sent, and its effect is not known.
-            return Outcome.UNKNOWN_OUTCOME, "", str(error)
-        outcome = _OF_AN_ANSWER.get(answer.observed, Outcome.UNKNOWN_OUTCOME)
-        return outcome, answer.reference, ""
+    def _is_to_be_recorded(self, desk: _Desk) -> bool:
+        """Whether others should know now: of a system's failure at once, of everything else soon."""
+        if not desk.attempts:
+            return False
+        last = desk.attempts[-1].steps[-1].answer
+        if last.sign is SystemSign.FAILS or last.retry_after_seconds is not None:
+            return True
+        passed = self._machine_clock.now() - desk.recorded_at
+        return abs(passed.total_seconds()) >= self._policy.workers.record_seconds
 
-    def _read_back(self, record: CorrectionRecord) -> tuple[Outcome, str]:
-        try:
-            return _OF_A_SIGHT[self._sink_of(record.target).read_back(_correction(record))], ""
-        except FulfillmentError as error:
-            return Outcome.RETRYABLE, str(error)
-
-
-def _finished(claim: Claim) -> bool:
-    return claim.delivery.status is DeliveryStatus.DEAD
-
-
-def _correction(record: CorrectionRecord) -> Correction:
-    return Correction(
-        correction_id=record.correction_id,
-        target=record.target,
-        message=record.message,
-        payload=json.loads(record.payload),
-        precondition=json.loads(record.precondition),
-        idempotency_key=record.idempotency_key,
-    )
-
-
-def _write(work: UnitOfWork, state: Progress, receipts: Sequence[AttemptReceipt]) -> None:
-    update_corrections(work, [state.record])
-    update_deliveries(work, [state.delivery])
-    if state.case_states:
-        moves = CaseMoves(ACTOR, receipts[-1].received_at)
-        for case in cases_by_id(work, [state.record.case_id]).values():
-            note = f"{state.record.message} to {state.record.target}: {receipts[-1].outcome}"
-            moves.follow(case, *state.case_states, note=note)
-        moves.write(work)
-    _record(work, state.record, receipts)
-
-
-def _record(work: UnitOfWork, record: CorrectionRecord, receipts: Sequence[AttemptReceipt]) -> None:
-    append_receipts(work, receipts)
-    audit.append(
-        work,
-        [
-            audit.AuditEntry(
-                recorded_at=receipt.received_at,
-                actor=ACTOR,
-                action=f"correction.{_PAST_TENSE[receipt.step]}",
-                subject=record.correction_id,
-                detail={
-                    "attempt": receipt.attempt,
-                    "outcome": receipt.outcome,
-                    "state": record.state,
-                    "reference": receipt.reference,
-                    "detail": receipt.detail,
-                    "worker": receipt.worker,
-                    "idempotency_key": record.idempotency_key,
-                },
+    def _record(self, desk: _Desk) -> None:
+        if not desk.attempts:
+            return
+        recorded = self._in_transaction(
+            lambda work: record_attempts(
+                work, desk.attempts, worker=self._worker, policy=self._policy, jitter=self._jitter
             )
-            for receipt in receipts
-        ],
-    )
+        )
+        desk.states.update(recorded)
+        desk.attempts.clear()
+        desk.recorded_at = self._machine_clock.now()
+
+    def _in_transaction(self, do: Callable[[UnitOfWork], _T]) -> _T:
+        """Do something in a transaction of its own; again where the ledger was busy.
+
+        Raises:
+            RetryableError: The ledger stays busy.
+        """
+        for retry in stamina.retry_context(on=RetryableError, attempts=self._policy.workers.ledger_attempts):
+            with retry, self._ledger.unit_of_work() as work:
+                done = do(work)
+                work.commit()
+        return done
+
+
+@dataclass
+class _Desk:
+    """The rows of one claim while they are worked on.
+
+    Attributes:
+        unsent: Corrections of which nothing was asked yet.
+        recorded_at: When answers were last recorded, by the machine's clock.
+        attempts: Answers that are not recorded yet.
+        states: Where the recorded ones stand.
+    """
+
+    unsent: set[str]
+    recorded_at: datetime
+    attempts: list[Attempted] = field(default_factory=list)
+    states: Counter[CorrectionState] = field(default_factory=Counter)

@@ -1,22 +1,42 @@
 """All policy files that decide on corrections, read together, and the version that says which they were.
 
-What each file means belongs beside its shape: `policy` (the automatic gate), `delivery_policy`.
+What each file means belongs beside its shape: `authority`, `policy` (the automatic gate), `delivery_policy`,
+`approval_policy`, `people`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from fulfillment_pipelines.corrections.approval_policy import ApprovalPolicy, ApprovalSeed
+from fulfillment_pipelines.corrections.authority import AuthorityMatrix
 from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.people import People, PeopleSeed
 from fulfillment_pipelines.corrections.policy import CorrectionPolicy
-from fulfillment_pipelines.systems.yaml_file import read_yaml
+from fulfillment_pipelines.corrections.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.exceptions.seeds import read_calendars
+from fulfillment_pipelines.systems.yaml_file import read_yaml, text_of
 
-POLICY_FILES: Final = ("corrections.yaml", "delivery.yaml")
+POLICY_FILES: Final = (
+    "corrections.yaml",
+    "delivery.yaml",
+    "approvals.yaml",
+    "people.yaml",
+    "calendars.yaml",
+    "authority.yaml",
+    "sla.yaml",
+    "routing.yaml",
+    "tolerances.yaml",
+    "matching.yaml",
+    "timing.yaml",
+    RETENTION_FILE,
+)
 """The files of a seeds folder whose content makes the policy version, in this order."""
 
 
@@ -25,14 +45,24 @@ class Policies:
     """What people have laid down about corrections.
 
     Attributes:
+        authority: Who decides what, and what may be written where.
         gate: When a correction is made without a person.
         delivery: How it is delivered.
+        approvals: Who must approve what waits for people.
+        people: Who they are.
+        retention: How long what was decided is kept.
         version: Hash of the files as they were read; kept with every decision.
+        texts: What the files say, by name.
     """
 
+    authority: AuthorityMatrix
     gate: CorrectionPolicy
     delivery: DeliveryPolicy
+    approvals: ApprovalPolicy
+    people: People
+    retention: RetentionPolicy
     version: str
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_policies(seeds: Path) -> Policies:
@@ -41,15 +71,23 @@ def read_policies(seeds: Path) -> Policies:
     Raises:
         ConfigurationError: A file is missing or wrong; names file and line.
     """
+    people = People(read_yaml(seeds / "people.yaml", TypeAdapter(PeopleSeed), what="people file"))
+    approvals = read_yaml(seeds / "approvals.yaml", TypeAdapter(ApprovalSeed), what="approval policy")
+    texts = {name: text_of(seeds / name, what="policy file") for name in POLICY_FILES}
     return Policies(
+        authority=read_yaml(seeds / "authority.yaml", TypeAdapter(AuthorityMatrix), what="decision rights"),
         gate=read_yaml(seeds / "corrections.yaml", TypeAdapter(CorrectionPolicy), what="correction policy"),
         delivery=read_yaml(seeds / "delivery.yaml", TypeAdapter(DeliveryPolicy), what="delivery policy"),
-        version=_version_of(seeds),
+        approvals=ApprovalPolicy(approvals, people, read_calendars(seeds / "calendars.yaml")),
+        people=people,
+        retention=read_yaml(seeds / RETENTION_FILE, TypeAdapter(RetentionPolicy), what="retention policy"),
+        version=_version_of(texts.values()),
+        texts=texts,
     )
 
 
-def _version_of(seeds: Path) -> str:
+def _version_of(texts: Iterable[str]) -> str:
     content = hashlib.sha256()
-    for name in POLICY_FILES:
-        content.update(hashlib.sha256((seeds / name).read_bytes()).digest())
+    for text in texts:
+        content.update(hashlib.sha256(text.encode()).digest())
     return content.hexdigest()

@@ -1,51 +1,168 @@
-"""The gate for automatic correction (domain book §2.5). Numbers are in `data/seeds/corrections.yaml`.
+"""The policy on automatic correction (domain book §2.5): the shape of `data/seeds/corrections.yaml`.
 
-A correction is approved by policy only if nothing speaks against it. Each thing that may speak against it is one
-function in `_OBJECTIONS`; the first that does decides whether a person must decide (PENDING) or time (PROPOSED).
+What is decided by it belongs in `gate`; how often within an hour, in `caps`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
+from typing import Annotated, Self
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
 
-from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
-from fulfillment_pipelines.domain.finding import Finding, Verdict
+from fulfillment_pipelines.corrections.authority import ClauseId
+from fulfillment_pipelines.domain.correction import CorrectionClass
 from fulfillment_pipelines.exceptions.seeds import Seed
-from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR
-from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope
 
 DEFAULT_CLAUSE_ID = "AUTO-DEFAULT"
 """The clause of the codes that have none of their own."""
+
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+"""A part of a whole, 0 to 1."""
 
 
 class Clause(Seed):
     """What holds for one exception code in place of the defaults."""
 
-    clause_id: str
+    clause_id: ClauseId
     code: str
     minimum_snapshots: PositiveInt
-    because: str
+    because: str = Field(min_length=1)
 
 
 class Automatic(Seed):
-    """What must hold for a correction to be made without a person."""
+    """What must hold for a correction to be made without a person.
+
+    Attributes:
+        classes: Classes that may be automatic; never J.
+        minimum_snapshots: Snapshots in a row that must show the difference, where no clause says otherwise.
+        value_limits: Value at risk up to which no person is asked, by currency.
+        clauses: What holds for single codes.
+    """
 
     classes: frozenset[CorrectionClass]
     minimum_snapshots: PositiveInt
     value_limits: Mapping[str, Decimal]
     clauses: Sequence[Clause]
 
+    @model_validator(mode="after")
+    def _leaves_judgements_to_people(self) -> Self:
+        if CorrectionClass.JUDGEMENT in self.classes:
+            raise PydanticCustomError("judgement", "no J among `classes`: a judgement is never automatic")
+        return self
+
+
+class Demotion(Seed):
+    """Somebody took a code's certificate away."""
+
+    demoted_on: date
+    demoted_by: str = Field(min_length=1)
+    because: str = Field(min_length=1)
+
+
+class Certificate(Seed):
+    """What showed that the corrections of one code are right, and who was satisfied with it.
+
+    Attributes:
+        code: Exception code.
+        certified_on: Day of the decision.
+        certified_by: Who decided.
+        rule_cases: Cases of the rule's own test that passed.
+        twin_seed: World of `fulfillment twin score` in which it was measured.
+        precision: Share of what it found in that world that was true.
+        recall: Share of what was true that it found.
+        demoted: Why it does not count any more; None while it does.
+    """
+
+    code: str
+    certified_on: date
+    certified_by: str = Field(min_length=1)
+    rule_cases: PositiveInt
+    twin_seed: NonNegativeInt
+    precision: Share
+    recall: Share
+    demoted: Demotion | None = None
+
+    @property
+    def evidence(self) -> str:
+        """What it rests on, in words."""
+        return (
+            f"{self.rule_cases} rule cases; twin score of world {self.twin_seed}: "
+            f"precision {self.precision}, recall {self.recall}"
+        )
+
+
+class Certification(Seed):
+    """Which codes may be corrected without a person.
+
+    Attributes:
+        minimum_precision: What a certificate must show.
+        certificates: At most one for each code.
+    """
+
+    minimum_precision: Share
+    certificates: Sequence[Certificate]
+
+    @model_validator(mode="after")
+    def _names_each_code_once(self) -> Self:
+        codes = [certificate.code for certificate in self.certificates]
+        repeated = sorted({code for code in codes if codes.count(code) > 1})
+        if repeated:
+            raise PydanticCustomError(
+                "certificates", "one certificate for each code, but not so: {codes}", {"codes": ", ".join(repeated)}
+            )
+        return self
+
+    def shortcoming(self, code: str) -> str:
+        """Return why a code may not be corrected without a person; empty where it may."""
+        certificate = next((one for one in self.certificates if one.code == code), None)
+        if certificate is None:
+            return f"{code} is not certified for automatic correction"
+        if certificate.demoted is not None:
+            demoted = certificate.demoted
+            return f"{code} was demoted on {demoted.demoted_on} by {demoted.demoted_by}: {demoted.because}"
+        if certificate.precision < self.minimum_precision:
+            return f"{code} is certified at a precision of {certificate.precision}, below {self.minimum_precision}"
+        return ""
+
+
+class HourlyCap(Seed):
+    """How much automation may do within an hour.
+
+    Attributes:
+        corrections: How many.
+        amounts: Sum of their values at risk, by currency; one that is not listed has none.
+    """
+
+    corrections: NonNegativeInt
+    amounts: Mapping[str, Decimal]
+
 
 class Limits(Seed):
-    """How far automation may go before a person must look."""
+    """How far automation may go before a person must look.
 
-    approvals_per_target_and_hour: NonNegativeInt
+    Attributes:
+        platform: All corrections of an hour together.
+        each_target: Those of one target.
+        each_rule: Those of one exception code.
+        targets: Targets with a cap of their own, by declared name.
+        loop_corrections: Automatic corrections of one case after which a person must look.
+        loop_hours: Within which they are counted.
+    """
+
+    platform: HourlyCap
+    each_target: HourlyCap
+    each_rule: HourlyCap
+    targets: Mapping[str, HourlyCap] = Field(default_factory=dict)
     loop_corrections: PositiveInt
     loop_hours: PositiveInt
+
+    def cap_of_target(self, target: str) -> HourlyCap:
+        """Return the cap that holds for a target."""
+        return self.targets.get(target, self.each_target)
 
 
 class CorrectionPolicy(Seed):
@@ -53,7 +170,22 @@ class CorrectionPolicy(Seed):
 
     version: PositiveInt
     automatic: Automatic
+    certification: Certification
     limits: Limits
+
+    @model_validator(mode="after")
+    def _caps_admit_one_correction(self) -> Self:
+        limits = self.limits
+        for cap in (limits.platform, limits.each_target, limits.each_rule, *limits.targets.values()):
+            for currency, limit in self.automatic.value_limits.items():
+                if cap.amounts.get(currency, Decimal(0)) < limit:
+                    raise PydanticCustomError(
+                        "caps",
+                        "every hourly amount at least the value limit of one correction, {limit} {currency}; "
+                        "below it such a correction would wait for ever",
+                        {"limit": str(limit), "currency": currency},
+                    )
+        return self
 
     def clause_for(self, code: str) -> Clause:
         """Return what holds for a code."""
@@ -64,142 +196,3 @@ class CorrectionPolicy(Seed):
             minimum_snapshots=self.automatic.minimum_snapshots,
             because="successive snapshots confirm each other",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What the gate must know beside the finding.
-
-    Attributes:
-        target: The system that would receive the correction.
-        switches: Kill switches that are engaged.
-        approved_for_target: Corrections the policy approved for the target within the last hour.
-        corrected_for_case: Automatic corrections sent for the same case within the loop guard's window.
-        case_id: The case that would be corrected.
-    """
-
-    target: str
-    switches: frozenset[KillSwitch]
-    approved_for_target: int
-    corrected_for_case: int
-    case_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the gate says.
-
-    Attributes:
-        state: APPROVED, PENDING (a person decides) or PROPOSED (time decides).
-        decided_by: The actor; empty where nothing is decided yet.
-        clause_id: The clause that was applied.
-        reason: Why, in words for a person.
-    """
-
-    state: CorrectionState
-    decided_by: str
-    clause_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    finding: Finding
-    circumstances: Circumstances
-    policy: CorrectionPolicy
-    clause: Clause
-
-
-@dataclass(frozen=True, slots=True)
-class _Objection:
-    state: CorrectionState
-    reason: str
-
-
-def decide(finding: Finding, circumstances: Circumstances, policy: CorrectionPolicy) -> Decision:
-    """Return whether the correction that a finding proposes may be made without a person."""
-    clause = policy.clause_for(finding.code)
-    question = _Question(finding, circumstances, policy, clause)
-    objection = next((found for object_to in _OBJECTIONS if (found := object_to(question)) is not None), None)
-    if objection is not None:
-        return Decision(objection.state, "", clause.clause_id, objection.reason)
-    return Decision(CorrectionState.APPROVED, POLICY_ACTOR, clause.clause_id, clause.because)
-
-
-def _needs_judgement(question: _Question) -> _Objection | None:
-    reason = question.finding.judgement_reason
-    return _Objection(CorrectionState.PENDING, f"needs a person's judgement: {reason}") if reason else None
-
-
-def _class_is_not_automatic(question: _Question) -> _Objection | None:
-    correction_class = CorrectionClass(question.finding.correction_class)
-    if correction_class in question.policy.automatic.classes:
-        return None
-    return _Objection(CorrectionState.PENDING, f"corrections of class {correction_class} are never automatic")
-
-
-def _switch_is_engaged(question: _Question) -> _Objection | None:
-    if not question.circumstances.switches:
-        return None
-    covering = {
-        KillSwitch(SwitchScope.EVERYTHING),
-        KillSwitch(SwitchScope.TARGET, question.circumstances.target),
-        KillSwitch(SwitchScope.RULE, question.finding.code),
-        KillSwitch(SwitchScope.CASE, question.circumstances.case_id),
-    }
-    engaged = sorted(f"{switch.scope} {switch.name}".strip() for switch in covering & question.circumstances.switches)
-    return _Objection(CorrectionState.PENDING, f"kill switch engaged for {', '.join(engaged)}") if engaged else None
-
-
-def _value_is_too_high(question: _Question) -> _Objection | None:
-    finding = question.finding
-    if finding.value_at_risk_amount == 0:
-        return None
-    limit = question.policy.automatic.value_limits.get(finding.currency)
-    if limit is None:
-        return _Objection(CorrectionState.PENDING, f"no value limit is set for currency '{finding.currency}'")
-    if finding.value_at_risk_amount <= limit:
-        return None
-    return _Objection(
-        CorrectionState.PENDING,
-        f"value at risk {finding.value_at_risk_amount} {finding.currency} is above the limit of {limit}",
-    )
-
-
-def _goes_in_circles(question: _Question) -> _Objection | None:
-    done, limits = question.circumstances.corrected_for_case, question.policy.limits
-    if done < limits.loop_corrections:
-        return None
-    return _Objection(CorrectionState.PENDING, f"corrected {done} times within {limits.loop_hours} h and still there")
-
-
-def _is_not_certain(question: _Question) -> _Objection | None:
-    if question.finding.verdict is Verdict.DIFFER:
-        return None
-    return _Objection(CorrectionState.PROPOSED, f"the verdict is {question.finding.verdict}")
-
-
-def _is_not_confirmed(question: _Question) -> _Objection | None:
-    seen, needed = question.finding.snapshots_seen, question.clause.minimum_snapshots
-    if seen >= needed:
-        return None
-    return _Objection(CorrectionState.PROPOSED, f"seen in {seen} of {needed} successive snapshots")
-
-
-def _target_has_had_enough(question: _Question) -> _Objection | None:
-    approved, limit = question.circumstances.approved_for_target, question.policy.limits.approvals_per_target_and_hour
-    if approved < limit:
-        return None
-    return _Objection(CorrectionState.PROPOSED, f"{approved} approvals for {question.circumstances.target} this hour")
-
-
-_OBJECTIONS: Sequence[Callable[[_Question], _Objection | None]] = (
-    _needs_judgement,
-    _class_is_not_automatic,
-    _switch_is_engaged,
-    _value_is_too_high,
-    _goes_in_circles,
-    _is_not_certain,
-    _is_not_confirmed,
-    _target_has_had_enough,
-)

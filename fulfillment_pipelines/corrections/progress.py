@@ -58,8 +58,16 @@ def may_send(delivery: Delivery, limits: DeliveryLimits) -> bool:
     return delivery.attempts < limits.attempts
 
 
-def after(before: Progress, receipt: AttemptReceipt, pace: Pace) -> Progress:
+def after(
+    before: Progress, receipt: AttemptReceipt, pace: Pace, *, retry_after_seconds: float | None = None
+) -> Progress:
     """Return where a delivery stands after an attempt.
+
+    Args:
+        before: Where it stood.
+        receipt: What was done, and what came of it.
+        pace: How long to wait, and how often to try.
+        retry_after_seconds: How long the target asks to be left alone; it is, even if every wait is shorter.
 
     Raises:
         LegalMoveError: The correction is in a state from which nothing is delivered.
@@ -73,26 +81,56 @@ def after(before: Progress, receipt: AttemptReceipt, pace: Pace) -> Progress:
         lease_until=None,
         last_error=receipt.detail,
     )
-    return _AFTER[receipt.outcome](replace(before, delivery=delivery), receipt, pace)
+    reached = _AFTER[receipt.outcome](replace(before, delivery=delivery), receipt, pace)
+    if retry_after_seconds is None or reached.delivery.status is not DeliveryStatus.READY:
+        return reached
+    rest = timedelta(seconds=min(retry_after_seconds, pace.limits.longest_retry_after_seconds))
+    due_at = max(reached.delivery.due_at, receipt.received_at + rest)
+    return replace(reached, delivery=replace(reached.delivery, due_at=due_at))
 
 
-def abandoned(before: Progress, receipt: AttemptReceipt, pace: Pace) -> Progress:
+def abandoned(before: Progress, receipt: AttemptReceipt, pace: Pace, *, look_at: datetime) -> Progress:
     """Return where a delivery stands whose worker never reported: it may have been sent, so look first.
 
-    The row stays in the hands of the worker that has taken it over.
+    Args:
+        before: Where it stood.
+        receipt: What can be said of the attempt.
+        pace: How often to try.
+        look_at: When what the worker may have sent has surely arrived.
     """
     if before.delivery.attempts >= pace.limits.attempts:
         return _give_up(before, receipt)
     return Progress(
         record=_sent(lifecycle.move(before.record, CorrectionState.UNKNOWN_OUTCOME), receipt.received_at),
         delivery=replace(
-            before.delivery,
-            next_step=DeliveryStep.READ_BACK,
+            _look_again(before.delivery, look_at),
+            status=DeliveryStatus.READY,
             attempts=max(before.delivery.attempts, receipt.attempt),
+            leased_by="",
+            lease_until=None,
             last_error=receipt.detail,
         ),
         case_states=(CaseState.CORRECTION_SENT,),
     )
+
+
+def held_back(before: Progress) -> Progress:
+    """Return where a delivery stands that showed no effect and was not sent again: it is looked at anew, then sent."""
+    waiting = replace(before.delivery, status=DeliveryStatus.READY, leased_by="", lease_until=None)
+    return replace(before, delivery=waiting)
+
+
+def overdue(before: Progress, now: datetime) -> Progress:
+    """Return where a delivery stands whose time is spent: a person must look."""
+    said = before.delivery.last_error or "it was not its turn, or its target was not to be written to"
+    began_at = before.delivery.created_at.isoformat(timespec="seconds")
+    return _ended(before, f"not delivered within its time, which began at {began_at}; last: {said}", now)
+
+
+def rerouted(before: Progress, system: str, now: datetime) -> Progress:
+    """Return where a delivery stands that goes another way from now on."""
+    other_way = replace(before.delivery, via=system, due_at=now, read_backs=0)
+    return replace(before, delivery=other_way)
 
 
 def _after_applied(before: Progress, receipt: AttemptReceipt, pace: Pace) -> Progress:
@@ -160,17 +198,19 @@ def _after_unknown(before: Progress, receipt: AttemptReceipt, pace: Pace) -> Pro
 
 
 def _give_up(before: Progress, receipt: AttemptReceipt) -> Progress:
-    record = replace(
-        lifecycle.move(before.record, CorrectionState.DEAD_LETTER),
-        decision_reason=receipt.detail or "nothing of it shows in the target and every attempt is spent",
-    )
+    said = receipt.detail or "nothing of it shows in the target and every attempt is spent"
+    return _ended(before, said, receipt.received_at)
+
+
+def _ended(before: Progress, reason: str, now: datetime) -> Progress:
+    record = replace(lifecycle.move(before.record, CorrectionState.DEAD_LETTER), decision_reason=reason)
     dead = replace(
         before.delivery,
         status=DeliveryStatus.DEAD,
         leased_by="",
         lease_until=None,
-        last_error=receipt.detail,
-        finished_at=receipt.received_at,
+        last_error=reason,
+        finished_at=now,
     )
     return Progress(record, dead, (CaseState.OPEN,))
 

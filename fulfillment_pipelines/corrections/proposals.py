@@ -14,12 +14,17 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from fulfillment_pipelines.corrections import lifecycle
+from fulfillment_pipelines.corrections.approval_policy import awaiting_people
+from fulfillment_pipelines.corrections.caps import HourlyApprovals
 from fulfillment_pipelines.corrections.case_moves import CaseMoves
-from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.content import content_hash_of
+from fulfillment_pipelines.corrections.delivery import first_delivery
+from fulfillment_pipelines.corrections.gate import Circumstances, Decision, decide
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.policy import Circumstances, Decision, decide
+from fulfillment_pipelines.corrections.recorded import correction_entry
+from fulfillment_pipelines.corrections.versions import lives_on_in_an_edit
 from fulfillment_pipelines.domain.case import Case, CaseState
-from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
+from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.exceptions.intake import findings_by_case
@@ -28,7 +33,7 @@ from fulfillment_pipelines.ledger.cases import cases_by_id
 from fulfillment_pipelines.ledger.corrections import (
     POLICY_ACTOR,
     CorrectionRecord,
-    approvals_by_target,
+    approvals_by_policy,
     corrections_of,
     insert_corrections,
     update_corrections,
@@ -36,7 +41,6 @@ from fulfillment_pipelines.ledger.corrections import (
 from fulfillment_pipelines.ledger.outbox import (
     Delivery,
     DeliveryStatus,
-    DeliveryStep,
     deliveries_of,
     insert_deliveries,
     update_deliveries,
@@ -123,7 +127,7 @@ def propose(
         earlier=corrections_of(work, by_case),
         deliveries=deliveries_of(work, by_case),
         switches=engaged_switches(work),
-        approvals=approvals_by_target(work, now - timedelta(hours=1)),
+        approvals=HourlyApprovals(approvals_by_policy(work, now - timedelta(hours=1))),
     )
     for case_id, finding in sorted(by_case.items()):
         case = cases.get(case_id)
@@ -133,29 +137,6 @@ def propose(
             desk.consider(finding, case, target_of(finding.target_role, finding.node, finding.message))
     desk.write(work)
     return desk.result()
-
-
-def first_delivery(record: CorrectionRecord, policy: DeliveryPolicy, now: datetime) -> Delivery:
-    """Return the outbox row of a correction that was approved a moment ago."""
-    repeats = record.correction_class is CorrectionClass.RETRY
-    look_first = repeats or record.message in policy.read_back_first
-    return Delivery(
-        correction_id=record.correction_id,
-        target=record.target,
-        status=DeliveryStatus.READY,
-        next_step=DeliveryStep.READ_BACK if look_first else DeliveryStep.SEND,
-        due_at=now,
-        attempts=0,
-        read_backs=0,
-        leased_by="",
-        lease_until=None,
-        last_error="",
-        created_at=now,
-        finished_at=None,
-        priority=1,
-        ordering_key=record.case_id,
-        via=record.target,
-    )
 
 
 def _proposing(findings: Iterable[Finding]) -> dict[str, Finding]:
@@ -172,7 +153,7 @@ class _Desk:
     earlier: Mapping[str, Sequence[CorrectionRecord]]
     deliveries: Mapping[str, Delivery]
     switches: frozenset[KillSwitch]
-    approvals: dict[str, int]
+    approvals: HourlyApprovals
     moves: CaseMoves = field(init=False)
     inserts: list[CorrectionRecord] = field(default_factory=list)
     updates: list[CorrectionRecord] = field(default_factory=list)
@@ -189,15 +170,15 @@ class _Desk:
         key = idempotency_key_of(case, target, finding)
         earlier = self.earlier.get(case.case_id, ())
         same = next((record for record in earlier if record.idempotency_key == key), None)
-        if same is not None and same.state not in _WAITING and not _may_be_revived(same, finding):
+        if same is not None and not self._may_be_decided(same, earlier, finding):
             self._note("unchanged", same.correction_id)
             return
         others = [record for record in earlier if record is not same]
         if any(self._binds(record, finding) for record in others):
             self._note("held", case.case_id)
             return
-        decision = decide(finding, self._circumstances(case, target), self.policies.gate)
-        fresh = _record(case, target, finding, key=key, decision=decision, now=self.now)
+        decision = decide(finding, self._circumstances(case, finding, target), self.policies)
+        fresh = self._with_requirement(_record(case, target, finding, key=key, decision=decision, now=self.now))
         for record in others:
             if record.state in _WAITING | _UNSENT:
                 self._supersede(record, fresh.correction_id)
@@ -228,14 +209,21 @@ class _Desk:
             unchanged=of.get("unchanged", ()),
         )
 
-    def _circumstances(self, case: Case, target: str) -> Circumstances:
+    def _circumstances(self, case: Case, finding: Finding, target: str) -> Circumstances:
         since = self.now - timedelta(hours=self.policies.gate.limits.loop_hours)
         sent = [
             record
             for record in self.earlier.get(case.case_id, ())
             if record.decided_by == POLICY_ACTOR and record.sent_at is not None and record.sent_at > since
         ]
-        return Circumstances(target, self.switches, self.approvals.get(target, 0), len(sent), case.case_id)
+        used = self.approvals.use(target, finding.code)
+        return Circumstances(target, self.switches, used, len(sent), case.case_id)
+
+    def _may_be_decided(self, same: CorrectionRecord, earlier: Sequence[CorrectionRecord], finding: Finding) -> bool:
+        """Whether an effect that was proposed before waits for a decision, or may be proposed again."""
+        if lives_on_in_an_edit(same, earlier):
+            return False
+        return same.state in _WAITING or _may_be_revived(same, finding)
 
     def _binds(self, record: CorrectionRecord, finding: Finding) -> bool:
         """Whether an earlier correction forbids another one: its effect may still come, or came after the finding."""
@@ -264,6 +252,7 @@ class _Desk:
         renewed = replace(
             same,
             state=state,
+            correction_class=fresh.correction_class,
             precondition=fresh.precondition,
             judgement_reason=fresh.judgement_reason,
             value_amount=fresh.value_amount,
@@ -272,9 +261,15 @@ class _Desk:
             decided_at=fresh.decided_at,
             decided_by=fresh.decided_by,
             clause_id=fresh.clause_id,
+            policy_version=fresh.policy_version,
             decision_reason=fresh.decision_reason,
+            approver_role=fresh.approver_role,
+            approvals_needed=fresh.approvals_needed,
+            # What waits on lapses when it would have, however often a snapshot refreshes it.
+            expires_at=same.expires_at or fresh.expires_at if waits_on else fresh.expires_at,
             superseded_by=None,
         )
+        renewed = replace(renewed, content_hash=content_hash_of(renewed))
         if renewed != same:
             self.updates.append(renewed)
         if waits_on:
@@ -282,9 +277,14 @@ class _Desk:
         else:
             self._carry_out(renewed, case)
 
+    def _with_requirement(self, record: CorrectionRecord) -> CorrectionRecord:
+        if record.state is not CorrectionState.PENDING:
+            return record
+        return awaiting_people(record, self.policies.approvals, self.now)
+
     def _carry_out(self, record: CorrectionRecord, case: Case) -> None:
         if record.state is CorrectionState.APPROVED:
-            self.approvals[record.target] = self.approvals.get(record.target, 0) + 1
+            self.approvals.add(record.target, record.code, record.value_amount, record.currency)
             delivery = first_delivery(record, self.policies.delivery, self.now)
             known = record.correction_id in self.deliveries
             (self.changed_deliveries if known else self.new_deliveries).append(delivery)
@@ -296,21 +296,12 @@ class _Desk:
 
     def _audit(self, action: str, record: CorrectionRecord) -> None:
         self.entries.append(
-            audit.AuditEntry(
-                recorded_at=self.now,
-                actor=record.decided_by or "corrections",
-                action=action,
-                subject=record.correction_id,
-                detail={
-                    "case_id": record.case_id,
-                    "target": record.target,
-                    "message": record.message,
-                    "payload": record.payload,
-                    "precondition": record.precondition,
-                    "rule_version": record.rule_version,
-                    "clause_id": record.clause_id,
-                    "reason": record.decision_reason,
-                },
+            correction_entry(
+                record,
+                record.decided_by or "corrections",
+                action,
+                self.now,
+                {"payload": record.payload, "precondition": record.precondition},
             )
         )
 
@@ -330,14 +321,14 @@ def _waiting_again(record: CorrectionRecord) -> CorrectionRecord:
 def _record(
     case: Case, target: str, finding: Finding, *, key: str, decision: Decision, now: datetime
 ) -> CorrectionRecord:
-    return CorrectionRecord(
+    record = CorrectionRecord(
         correction_id=f"COR-{key[:16]}",
         case_id=case.case_id,
         code=finding.code,
         node=finding.node,
         target=target,
         message=finding.message,
-        correction_class=CorrectionClass(finding.correction_class),
+        correction_class=decision.correction_class,
         payload=_canonical(finding.payload),
         precondition=_canonical(finding.precondition),
         idempotency_key=key,
@@ -351,8 +342,10 @@ def _record(
         decided_at=now if decision.state is CorrectionState.APPROVED else None,
         decided_by=decision.decided_by,
         clause_id=decision.clause_id,
+        policy_version=decision.policy_version,
         decision_reason=decision.reason,
     )
+    return replace(record, content_hash=content_hash_of(record))
 
 
 def _canonical(text: str) -> str:

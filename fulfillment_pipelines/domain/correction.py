@@ -57,6 +57,10 @@ class Correction:
         payload: The content, under canonical field names. Decimals and instants are text.
         precondition: Values the target must still hold, under canonical field names.
         idempotency_key: The same for every attempt at the same effect.
+        correction_class: Why it may be automatic. What does not say so is a judgement.
+        version: 1 for what a rule proposed; one more with every edit by a person.
+        content_hash: Hash of the content that was approved; what is sent must have it.
+        approved_by: Who approved that content; empty where nobody has.
     """
 
     correction_id: str
@@ -65,6 +69,10 @@ class Correction:
     payload: Mapping[str, Scalar]
     precondition: Mapping[str, Scalar]
     idempotency_key: str
+    correction_class: CorrectionClass = CorrectionClass.JUDGEMENT
+    version: int = 1
+    content_hash: str = ""
+    approved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

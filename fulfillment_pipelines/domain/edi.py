@@ -1,12 +1,14 @@
-"""Where the facts of an X12 document stand: addresses of elements and what makes a row, as plain values.
+"""Plain values of an exchange of X12 documents: where their facts stand, and how interchanges are counted.
 
-How a declaration spells them belongs to `systems/declaration`, reading them from text to `snapshots`.
+How a declaration spells them belongs to `systems/declaration`, reading them from text to `snapshots`; what documents
+of ours say is in `x12_documents.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +60,16 @@ class DocumentLayout:
 
     rows: tuple[DocumentRows, ...]
     elements: Mapping[str, tuple[ElementAddress, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlNumber:
+    """The number of one interchange of ours.
+
+    Attributes:
+        number: Counted from 1 for each pair of sender and receiver.
+        allocated_at: When it was given, in UTC; the interchange is dated by it, so that it is the same when repeated.
+    """
+
+    number: int
+    allocated_at: datetime

@@ -2,30 +2,54 @@
 
 A row's hash covers the previous row's hash and everything the row says, so an edit breaks the row itself, and a
 removal, an insertion or a reordering breaks the row that follows. The head is stored beside the log, so that a
-cut tail is seen too. Who may write what is decided elsewhere; here it is only recorded and verified.
+cut tail is seen too. Who may write what is decided elsewhere; here it is only recorded and verified. What a row is
+belongs in `audit_chain`; files of rows, in `audit_export` and `audit_archive`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import ColumnElement, String, insert, select, type_coerce, update
 
-from fulfillment_pipelines.errors import AuditChainError
-from fulfillment_pipelines.ledger.tables import audit_head, audit_log
+from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.ledger.audit_chain import (
+    BEGINNING,
+    GENESIS_HASH,
+    AuditBreak,
+    AuditReport,
+    BreakKind,
+    ChainEnd,
+    ChainRow,
+    hash_of,
+    instant_text,
+)
+from fulfillment_pipelines.ledger.audit_verification import Expected, verify_chain
+from fulfillment_pipelines.ledger.tables import audit_archive, audit_head, audit_log
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
-GENESIS_HASH = "0" * 64
-"""What the first row names as the hash before it."""
+__all__ = [
+    "GENESIS_HASH",
+    "AuditBreak",
+    "AuditEntry",
+    "AuditReport",
+    "BreakKind",
+    "append",
+    "archived_end",
+    "head_of",
+    "read_rows",
+    "verify",
+]
 
 _HEAD_ID = 1
 _PAGE_ROWS = 10_000
+_DAY_WIDTH = len("2026-03-02")
+_INSTANT_WIDTH = len("2026-03-02 12:00:00.000000+00:00")
 
 JsonScalar = str | int | bool | None
 
@@ -55,66 +79,6 @@ class AuditEntry:
     evidence_hash: str = ""
 
 
-class BreakKind(StrEnum):
-    """In which way a row does not follow from the row before it."""
-
-    EDITED = "EDITED"
-    REMOVED = "REMOVED"
-    MISPLACED = "MISPLACED"
-    TRUNCATED = "TRUNCATED"
-
-
-@dataclass(frozen=True, slots=True)
-class AuditBreak:
-    """One place where the chain is broken.
-
-    Attributes:
-        kind: EDITED: the row no longer has the hash it was written with. REMOVED: rows before it are gone.
-            MISPLACED: it was inserted or moved, since it names another predecessor. TRUNCATED: rows after it
-            are gone, or were added without the head being told.
-        sequence: The row at which it shows.
-        detail: What was expected and found, in words.
-    """
-
-    kind: BreakKind
-    sequence: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What a verification found.
-
-    Attributes:
-        rows: Rows that were read.
-        head_hash: Hash of the last row; publish it elsewhere to prove later that nothing was rewritten.
-        breaks: Every broken place, in order; empty when the log is whole.
-    """
-
-    rows: int
-    head_hash: str
-    breaks: tuple[AuditBreak, ...]
-
-    @property
-    def intact(self) -> bool:
-        """Whether nothing was edited, removed, inserted, reordered or cut."""
-        return not self.breaks
-
-    def require_intact(self) -> None:
-        """Do nothing if the log is whole.
-
-        Raises:
-            AuditChainError: It is not.
-        """
-        if self.breaks:
-            first = self.breaks[0]
-            raise AuditChainError(
-                f"The audit log is broken at row {first.sequence} ({first.kind}), {len(self.breaks)} place(s) in all.",
-                found=first.detail,
-                remedy="compare with a backup of the ledger; do not repair the rows by hand",
-            )
-
-
 def append(work: UnitOfWork, entries: Sequence[AuditEntry]) -> None:
     """Append entries in their order, as part of the running transaction.
 
@@ -124,80 +88,112 @@ def append(work: UnitOfWork, entries: Sequence[AuditEntry]) -> None:
     if not entries:
         return
     work.take_turn("audit")
-    sequence, previous_hash = _head(work) or (0, GENESIS_HASH)
-    started = sequence > 0
+    head = head_of(work)
+    sequence, previous_hash = head or BEGINNING
     rows: list[Mapping[str, object]] = []
     for entry in entries:
         sequence += 1
-        detail = json.dumps(dict(entry.detail), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        said = (entry.actor, entry.action, entry.subject, detail)
-        grounds = (entry.reason, entry.policy_version, entry.evidence_hash)
-        row_hash = _hash(previous_hash, entry.recorded_at, said, grounds)
-        rows.append(
-            {
-                "sequence": sequence,
-                "recorded_at": entry.recorded_at,
-                "actor": entry.actor,
-                "action": entry.action,
-                "subject": entry.subject,
-                "detail": detail,
-                "reason": entry.reason,
-                "policy_version": entry.policy_version,
-                "evidence_hash": entry.evidence_hash,
-                "previous_hash": previous_hash,
-                "row_hash": row_hash,
-            }
-        )
+        said = {
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "detail": json.dumps(dict(entry.detail), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+            "reason": entry.reason,
+            "policy_version": entry.policy_version,
+            "evidence_hash": entry.evidence_hash,
+        }
+        row_hash = hash_of((instant_text(entry.recorded_at), *said.values()), previous_hash)
+        chained = {"sequence": sequence, "previous_hash": previous_hash, "row_hash": row_hash}
+        rows.append({"recorded_at": entry.recorded_at, **said, **chained})
         previous_hash = row_hash
     work.change(insert(audit_log), rows)
-    head = {"head_id": _HEAD_ID, "sequence": sequence, "row_hash": previous_hash}
-    work.change(update(audit_head) if started else insert(audit_head), [head])
+    ended = {"head_id": _HEAD_ID, "sequence": sequence, "row_hash": previous_hash}
+    work.change(update(audit_head) if head else insert(audit_head), [ended])
 
 
-def verify(work: UnitOfWork) -> AuditReport:
-    """Read the whole log and report every place where it was tampered with.
+def verify(
+    work: UnitOfWork,
+    *,
+    since: int | None = None,
+    anchors: Sequence[ChainEnd] = (),
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> AuditReport:
+    """Read the log as it is in the database and report every place where it was tampered with.
+
+    Args:
+        work: A transaction; nothing is written.
+        since: Read only the rows behind this one, which is believed; None for all.
+        anchors: Hashes that rows of the database had when they were published.
+        progress: Told now and then how many rows were read.
 
     Raises:
         RetryableError: The ledger does not answer.
     """
-    breaks: list[AuditBreak] = []
-    count, last_sequence, last_hash = 0, 0, GENESIS_HASH
-    for row in _all_rows(work):
-        count += 1
-        said = (row.actor, row.action, row.subject, row.detail)
-        own = _hash(row.previous_hash, row.recorded_at, said, (row.reason, row.policy_version, row.evidence_hash))
-        if own != row.row_hash:
-            breaks.append(AuditBreak(BreakKind.EDITED, row.sequence, f"expected hash {own}, found {row.row_hash}"))
-        if row.sequence != last_sequence + 1:
-            missing = f"rows {last_sequence + 1} to {row.sequence - 1} are missing"
-            breaks.append(AuditBreak(BreakKind.REMOVED, row.sequence, missing))
-        elif row.previous_hash != last_hash:
-            found = f"it follows {row.previous_hash}, but the row before it is {last_hash}"
-            breaks.append(AuditBreak(BreakKind.MISPLACED, row.sequence, found))
-        last_sequence, last_hash = row.sequence, row.row_hash
-    head_sequence, head_hash = _head(work) or (0, GENESIS_HASH)
-    if (head_sequence, head_hash) != (last_sequence, last_hash):
-        found = f"the head says row {head_sequence} ({head_hash}), the log ends at row {last_sequence} ({last_hash})"
-        breaks.append(AuditBreak(BreakKind.TRUNCATED, last_sequence, found))
-    return AuditReport(count, last_hash, tuple(breaks))
+    after = archived_end(work) if since is None else _end_at(work, since)
+    expected = Expected(after, head_of(work) or BEGINNING, tuple(anchors))
+    from_row = None if since is None else since + 1
+    return verify_chain(partial(read_rows, work, from_row=from_row), expected, progress)
 
 
-def _head(work: UnitOfWork) -> tuple[int, str] | None:
+def head_of(work: UnitOfWork) -> ChainEnd | None:
+    """Return where the log ends, as it was stored beside it; None before the first row."""
     rows = work.rows(select(audit_head.c.sequence, audit_head.c.row_hash).where(audit_head.c.head_id == _HEAD_ID))
-    return (rows[0].sequence, rows[0].row_hash) if rows else None
+    return ChainEnd(rows[0].sequence, rows[0].row_hash) if rows else None
 
 
-def _all_rows(work: UnitOfWork) -> Iterator[Row[Any]]:
-    after = -1
-    while page := work.rows(
-        select(audit_log).where(audit_log.c.sequence > after).order_by(audit_log.c.sequence).limit(_PAGE_ROWS)
-    ):
-        yield from page
-        after = page[-1].sequence
+def archived_end(work: UnitOfWork) -> ChainEnd:
+    """Return the row behind which the log in the database begins: the last that was moved to a file."""
+    archived = select(audit_archive.c.last_sequence, audit_archive.c.last_row_hash)
+    rows = work.rows(archived.order_by(audit_archive.c.last_sequence.desc()).limit(1))
+    return ChainEnd(rows[0].last_sequence, rows[0].last_row_hash) if rows else BEGINNING
 
 
-def _hash(previous_hash: str, recorded_at: datetime, said: tuple[str, ...], grounds: tuple[str, ...]) -> str:
-    # Rows of the first ledgers have no grounds, and their hash was made without them.
-    content = [previous_hash, recorded_at.astimezone(UTC).isoformat(), *said, *(grounds if any(grounds) else ())]
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def read_rows(
+    work: UnitOfWork, *, from_row: int | None = None, where: Sequence[ColumnElement[bool]] = ()
+) -> Iterator[ChainRow]:
+    """Read rows in their order, as the text that their hashes cover, some at a time.
+
+    Args:
+        work: A transaction.
+        from_row: Number of the first; None for all.
+        where: What they must fulfil.
+    """
+    columns = [
+        # As it is stored, so that what is no instant is told as edited, and not stumbled over.
+        type_coerce(audit_log.c.recorded_at, String).label("recorded_at")
+        if name == "recorded_at"
+        else audit_log.c[name]
+        for name in ChainRow._fields
+    ]
+    query = select(*columns).where(*where).order_by(audit_log.c.sequence).limit(_PAGE_ROWS)
+    page = work.rows(query if from_row is None else query.where(audit_log.c.sequence >= from_row))
+    while page:
+        for row in page:
+            cells: tuple[Any, ...] = tuple(row)
+            yield ChainRow._make((cells[0], _instant_text(cells[1]), *cells[2:]))
+        page = work.rows(query.where(audit_log.c.sequence > page[-1].sequence))
+
+
+def _end_at(work: UnitOfWork, sequence: int) -> ChainEnd:
+    rows = work.rows(select(audit_log.c.row_hash).where(audit_log.c.sequence == sequence))
+    if rows:
+        return ChainEnd(sequence, rows[0].row_hash)
+    archived = archived_end(work)
+    if sequence == archived.sequence:
+        return archived
+    raise BadDataError(
+        f"The audit log has no row {sequence} to begin behind.",
+        expected="the number of a row that is in the database",
+        found=f"rows behind {archived.sequence}",
+        remedy="verify the whole log, or begin behind a row that is there",
+    )
+
+
+def _instant_text(stored: object) -> str:
+    """Return what a database holds as an instant, as it was hashed: SQLite has text of one width."""
+    if isinstance(stored, datetime):
+        return instant_text(stored)
+    text = str(stored)
+    if len(text) != _INSTANT_WIDTH or text[_DAY_WIDTH] != " ":
+        return f"no instant: {text}"
+    return text.replace(" ", "T", 1).replace(".000000+", "+", 1)

@@ -26,6 +26,7 @@ READING = "fulfillment_reading"
 _BUSY_TIMEOUT_SECONDS = 30
 _MISSING_TABLE = ("no such table", "no such column", "UndefinedTable", "UndefinedColumn")
 _TWICE = ("UNIQUE constraint failed", "UniqueViolation")
+_FULL = ("database or disk is full", "DiskFull")
 _PASSING = ("database is locked", "database table is locked", "DeadlockDetected", "SerializationFailure")
 
 
@@ -57,7 +58,9 @@ def _unusable(found: str) -> ConfigurationError:
 
 
 def _open_sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    # What the address itself says, `?timeout=5`, holds.
+    waits = {} if "timeout" in url.query else {"timeout": _BUSY_TIMEOUT_SECONDS}
+    engine = create_engine(url, connect_args=waits)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -87,7 +90,7 @@ def translated(what: str) -> Iterator[None]:
         what: What was being done, for the message.
 
     Raises:
-        RetryableError: The database is busy, unreachable, or another process wrote the same row first.
+        RetryableError: The database is busy, unreachable or out of space, or another process wrote the same row first.
         ConfigurationError: The database is not there or lacks the ledger's tables.
         InvariantError: A row would break a constraint of the ledger.
     """
@@ -115,13 +118,8 @@ def _translation(what: str, error: SQLAlchemyError) -> FulfillmentError:
             found=said,
             remedy="report it: the platform wrote something that contradicts its own records",
         )
-    passing = any(sign in said for sign in _PASSING) or any(sign in said for sign in _TWICE)
-    if passing or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return RetryableError(
-            f"The ledger is in use by another process ({what}).", found=said, remedy="repeat the whole transaction"
-        )
-    if isinstance(error, OperationalError) and "unable to open database file" not in said:
-        return RetryableError(f"The ledger's database does not answer ({what}).", found=said, remedy="try again later")
+    if (passing := _passing_trouble(what, error, said)) is not None:
+        return passing
     if isinstance(error, StatementError) and isinstance(error.orig, ValueError):
         return InvariantError(f"A value cannot be stored in the ledger ({what}).", found=said, remedy="report it")
     return ConfigurationError(
@@ -129,3 +127,21 @@ def _translation(what: str, error: SQLAlchemyError) -> FulfillmentError:
         found=said,
         remedy="check that FULFILLMENT_LEDGER_URL names a database which exists and may be written",
     )
+
+
+def _passing_trouble(what: str, error: SQLAlchemyError, said: str) -> RetryableError | None:
+    if any(sign in said for sign in _FULL):
+        return RetryableError(
+            f"The ledger's disk is full ({what}); nothing of the transaction was written.",
+            expected="room for the ledger to grow",
+            found=said,
+            remedy="free space on the disk that holds the ledger, then repeat the whole transaction",
+        )
+    busy = any(sign in said for sign in (*_PASSING, *_TWICE))
+    if busy or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return RetryableError(
+            f"The ledger is in use by another process ({what}).", found=said, remedy="repeat the whole transaction"
+        )
+    if isinstance(error, OperationalError) and "unable to open database file" not in said:
+        return RetryableError(f"The ledger's database does not answer ({what}).", found=said, remedy="try again later")
+    return None

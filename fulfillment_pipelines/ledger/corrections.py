@@ -11,10 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Row, bindparam, cast, func, insert, select, type_coerce, update
 
 from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
 from fulfillment_pipelines.ledger.tables import correction, exception_case
+from fulfillment_pipelines.ledger.types import AMOUNT_STEP
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
 POLICY_ACTOR = "policy"
@@ -115,6 +116,25 @@ class CorrectionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalTotal:
+    """How much the policy has approved for one target, by one rule, in one currency.
+
+    Attributes:
+        target: Declared name of the system.
+        code: Exception code.
+        currency: ISO 4217 code.
+        corrections: How many.
+        value_amount: Sum of their values at risk, in `currency`.
+    """
+
+    target: str
+    code: str
+    currency: str
+    corrections: int
+    value_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class EndedCorrection:
     """A correction whose case was proved cured, and the watermark that proved it."""
 
@@ -160,14 +180,19 @@ def update_corrections(work: UnitOfWork, records: Sequence[CorrectionRecord]) ->
     )
 
 
-def approvals_by_target(work: UnitOfWork, since: datetime) -> dict[str, int]:
-    """Return how many corrections the policy has approved since a moment, by target."""
+def approvals_by_policy(work: UnitOfWork, since: datetime) -> list[ApprovalTotal]:
+    """Return how much the policy has approved since a moment, by target, code and currency."""
+    of = (correction.c.target, correction.c.code, correction.c.currency)
+    # A sum of whole hundredths is a whole number, but PostgreSQL gives it as a decimal that the column's type misreads.
+    hundredths = cast(func.sum(type_coerce(correction.c.value_amount, BigInteger)), BigInteger)
     rows = work.rows(
-        select(correction.c.target, func.count().label("approvals"))
+        select(*of, func.count().label("corrections"), hundredths.label("hundredths"))
         .where(correction.c.decided_by == POLICY_ACTOR, correction.c.decided_at > since)
-        .group_by(correction.c.target)
+        .group_by(*of)
     )
-    return {row.target: row.approvals for row in rows}
+    return [
+        ApprovalTotal(row.target, row.code, row.currency, row.corrections, row.hundredths * AMOUNT_STEP) for row in rows
+    ]
 
 
 def record_of(row: Row[Any]) -> CorrectionRecord:

@@ -1,21 +1,19 @@
-"""The outbox: what is still to be done to deliver approved corrections, who is at it, and what came of each attempt.
+"""The outbox: what is still to be done to deliver approved corrections, and what came of each attempt.
 
-What follows from an attempt belongs in `corrections.dispatch`.
+Who is at which row belongs in `claims`; what follows from an attempt, in `corrections.progress`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
-from fulfillment_pipelines.ledger.corrections import ALL_OF_A_CORRECTION, CorrectionRecord, record_of
-from fulfillment_pipelines.ledger.switches import SwitchScope
-from fulfillment_pipelines.ledger.tables import correction, kill_switch, outbox, receipt
+from fulfillment_pipelines.ledger.tables import correction, outbox, receipt
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
 
@@ -107,6 +105,7 @@ class AttemptReceipt:
         detail: The error, in words; empty where there was none.
         worker: Who did it.
         received_at: When the answer came.
+        system: The declared system that was asked: the target, or its fallback.
     """
 
     correction_id: str
@@ -117,118 +116,27 @@ class AttemptReceipt:
     detail: str
     worker: str
     received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """What a worker asks for when it claims an outbox row.
-
-    Attributes:
-        worker: Its name.
-        due_by: Rows that are due at this moment, in the time of the deployment.
-        taken_at: The moment of the machine's clock, by which leases run.
-        until: When others may take the row from it, by the machine's clock.
-        dead_workers: Workers that are known to be gone; their leases are over at once.
-    """
-
-    worker: str
-    due_by: datetime
-    taken_at: datetime
-    until: datetime
-    dead_workers: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An outbox row in the hands of a worker.
-
-    Attributes:
-        delivery: The row, leased.
-        correction: What is to be delivered.
-        abandoned_by: The worker that had it before and never reported; empty for none.
-    """
-
-    delivery: Delivery
-    correction: CorrectionRecord
-    abandoned_by: str
+    system: str = ""
 
 
 _DELIVERY_COLUMNS = tuple(field.name for field in fields(Delivery))
 _RECEIPT_COLUMNS = tuple(field.name for field in fields(AttemptReceipt))
-_ALL_OF_A_DELIVERY = tuple(outbox.c[name].label(f"outbox_{name}") for name in _DELIVERY_COLUMNS)
-
-
-def workers_with_leases(work: UnitOfWork) -> frozenset[str]:
-    """Return the workers that have not yet reported on a row they claimed."""
-    rows = work.rows(select(outbox.c.leased_by).where(outbox.c.status == DeliveryStatus.LEASED).distinct())
-    return frozenset(row.leased_by for row in rows)
-
-
-def claim_next(work: UnitOfWork, lease: Lease) -> Claim | None:
-    """Lease the row that has been due longest, or a row whose worker is gone; None when nothing is due.
-
-    Rows under a kill switch stay where they are. Two workers never get the same row: SQLite lets one transaction
-    write at a time, PostgreSQL skips rows that another transaction has locked.
-    """
-    rows = work.rows(_claimable(lease))
-    if not rows:
-        return None
-    found = _delivery_of(rows[0])
-    leased = replace(found, status=DeliveryStatus.LEASED, leased_by=lease.worker, lease_until=lease.until)
-    update_deliveries(work, [leased])
-    abandoned_by = found.leased_by if found.status is DeliveryStatus.LEASED else ""
-    return Claim(leased, record_of(rows[0]), abandoned_by)
-
-
-def _claimable(lease: Lease) -> Select[Any]:
-    ready = and_(outbox.c.status == DeliveryStatus.READY, outbox.c.due_at <= lease.due_by)
-    abandoned = and_(
-        outbox.c.status == DeliveryStatus.LEASED,
-        or_(outbox.c.lease_until <= lease.taken_at, outbox.c.leased_by.in_(sorted(lease.dead_workers))),
-    )
-    stopped = exists().where(
-        or_(
-            kill_switch.c.scope == SwitchScope.EVERYTHING,
-            and_(kill_switch.c.scope == SwitchScope.TARGET, kill_switch.c.name == outbox.c.target),
-            and_(kill_switch.c.scope == SwitchScope.RULE, kill_switch.c.name == correction.c.code),
-            and_(kill_switch.c.scope == SwitchScope.CASE, kill_switch.c.name == correction.c.case_id),
-        )
-    )
-    return (
-        select(*ALL_OF_A_CORRECTION, *_ALL_OF_A_DELIVERY)
-        .join(outbox, outbox.c.correction_id == correction.c.correction_id)
-        .where(or_(ready, abandoned), ~stopped)
-        .order_by(outbox.c.due_at, outbox.c.outbox_id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=outbox)
-    )
-
-
-def held_delivery(work: UnitOfWork, correction_id: str, worker: str) -> tuple[Delivery, CorrectionRecord] | None:
-    """Return an outbox row and its correction if the worker still holds the lease; None if another took it."""
-    rows = work.rows(
-        select(*ALL_OF_A_CORRECTION, *_ALL_OF_A_DELIVERY)
-        .join(outbox, outbox.c.correction_id == correction.c.correction_id)
-        .where(
-            outbox.c.correction_id == correction_id,
-            outbox.c.status == DeliveryStatus.LEASED,
-            outbox.c.leased_by == worker,
-        )
-        .with_for_update(of=outbox)
-    )
-    return (_delivery_of(rows[0]), record_of(rows[0])) if rows else None
+ALL_OF_A_DELIVERY = tuple(outbox.c[name].label(f"outbox_{name}") for name in _DELIVERY_COLUMNS)
+"""The columns of a `Delivery`, for queries that join other tables."""
 
 
 def deliveries_of(work: UnitOfWork, case_ids: Iterable[str]) -> dict[str, Delivery]:
     """Return the outbox rows of these cases' corrections, by correction; no worker can claim them meanwhile."""
+    # Who holds outbox rows will record what it did with them: all take the turn first, so that none waits in a circle.
+    work.take_turn("audit")
     staged = work.stage(case_ids)
     rows = work.rows(
-        select(*_ALL_OF_A_DELIVERY)
+        select(*ALL_OF_A_DELIVERY)
         .join(correction, correction.c.correction_id == outbox.c.correction_id)
         .join(staged, staged.c.key == correction.c.case_id)
         .with_for_update(of=outbox)
     )
-    deliveries = (_delivery_of(row) for row in rows)
+    deliveries = (delivery_of(row) for row in rows)
     return {delivery.correction_id: delivery for delivery in deliveries}
 
 
@@ -252,7 +160,45 @@ def append_receipts(work: UnitOfWork, receipts: Sequence[AttemptReceipt]) -> Non
     work.change(insert(receipt), [_values(entry, _RECEIPT_COLUMNS) for entry in receipts])
 
 
-def _delivery_of(row: Row[Any]) -> Delivery:
+def recorded_receipts(work: UnitOfWork, correction_ids: Iterable[str], worker: str) -> frozenset[AttemptReceipt]:
+    """Return the receipts a worker has written for these corrections."""
+    rows = work.rows(
+        select(*(receipt.c[name] for name in _RECEIPT_COLUMNS)).where(
+            receipt.c.correction_id.in_(sorted(correction_ids)), receipt.c.worker == worker
+        )
+    )
+    return frozenset(receipt_of(row) for row in rows)
+
+
+def sends_since(work: UnitOfWork, since: datetime) -> dict[str, int]:
+    """Return how many messages each system got since a moment, those that workers have in their hands included."""
+    # In the order in which a message goes on: counted the other way round, one that is recorded meanwhile is missed.
+    leased = work.rows(
+        select(outbox.c.via, func.count().label("sends"))
+        .where(outbox.c.status == DeliveryStatus.LEASED)
+        .group_by(outbox.c.via)
+    )
+    sent = work.rows(
+        select(receipt.c.system, func.count().label("sends"))
+        .where(receipt.c.received_at > since, receipt.c.step == DeliveryStep.SEND)
+        .group_by(receipt.c.system)
+    )
+    counts = {row.via: row.sends for row in leased}
+    for row in sent:
+        counts[row.system] = counts.get(row.system, 0) + row.sends
+    return counts
+
+
+def receipt_of(row: Row[Any]) -> AttemptReceipt:
+    """Return a row of `receipt` as the value it stands for."""
+    values = {name: getattr(row, name) for name in _RECEIPT_COLUMNS}
+    values["step"] = DeliveryStep(row.step)
+    values["outcome"] = Outcome(row.outcome)
+    return AttemptReceipt(**values)
+
+
+def delivery_of(row: Row[Any]) -> Delivery:
+    """Return a row with the columns `ALL_OF_A_DELIVERY` as the value it stands for."""
     values = {name: getattr(row, f"outbox_{name}") for name in _DELIVERY_COLUMNS}
     values["status"] = DeliveryStatus(values["status"])
     values["next_step"] = DeliveryStep(values["next_step"])

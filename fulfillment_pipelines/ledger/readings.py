@@ -170,6 +170,21 @@ def show_case(work: UnitOfWork, case_id: str) -> CaseFile | None:
     )
 
 
+def show_correction(work: UnitOfWork, correction_id: str) -> CorrectionFile | None:
+    """Return one correction with every attempt to deliver it; None where there is no such correction."""
+    rows = work.rows(select(correction).where(correction.c.correction_id == correction_id))
+    if not rows:
+        return None
+    of_correction = select(receipt).where(receipt.c.correction_id == correction_id).order_by(receipt.c.receipt_id)
+    return CorrectionFile(record_of(rows[0]), tuple(_receipt_of(row) for row in work.rows(of_correction)))
+
+
+def receipts_of(work: UnitOfWork, correction_id: str) -> list[AttemptReceipt]:
+    """Return every attempt to deliver a correction, oldest first."""
+    of_correction = select(receipt).where(receipt.c.correction_id == correction_id)
+    return [_receipt_of(row) for row in work.rows(of_correction.order_by(receipt.c.receipt_id))]
+
+
 def totals_by_code(work: UnitOfWork) -> list[CodeTotal]:
     """Return how many cases there are and what the open ones are worth, one row per code and currency."""
     is_open = exception_case.c.closed_at.is_(None)

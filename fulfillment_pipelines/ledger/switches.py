@@ -42,6 +42,16 @@ class KillSwitch:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EngagedSwitch:
+    """A switch that is engaged, since when, by whom, and why."""
+
+    switch: KillSwitch
+    engaged_at: datetime
+    engaged_by: str
+    reason: str
+
+
 def subject_of(scope: SwitchScope, name: str) -> str:
     """Return what the audit log calls a switch."""
     return f"{scope}:{name}"
@@ -51,6 +61,15 @@ def engaged_switches(work: UnitOfWork) -> frozenset[KillSwitch]:
     """Return the switches that are engaged now."""
     rows = work.rows(select(kill_switch.c.scope, kill_switch.c.name))
     return frozenset(KillSwitch(SwitchScope(row.scope), row.name) for row in rows)
+
+
+def engaged_since(work: UnitOfWork) -> list[EngagedSwitch]:
+    """Return the switches that are engaged now with who engaged them, when and why; the oldest first."""
+    rows = work.rows(select(kill_switch).order_by(kill_switch.c.engaged_at, kill_switch.c.scope, kill_switch.c.name))
+    return [
+        EngagedSwitch(KillSwitch(SwitchScope(row.scope), row.name), row.engaged_at, row.engaged_by, row.reason)
+        for row in rows
+    ]
 
 
 def engage(work: UnitOfWork, switch: KillSwitch, *, actor: str, reason: str, now: datetime) -> None:

@@ -209,7 +209,9 @@ receipt = Table(
     Column("detail", Text, nullable=False),
     Column("worker", String(128), nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("system", String(64), nullable=False, server_default=""),
     Index(None, "correction_id"),
+    Index(None, "system", "received_at"),
 )
 """One row per attempt to send or to read back, whatever came of it; never changed."""
 
@@ -302,6 +304,20 @@ audit_archive = Table(
     Column("archived_by", String(128), nullable=False),
 )
 """One row per time that old rows of the audit log were moved to a file; the chain goes on from the last."""
+
+archiving_guard = Table(
+    "archiving_guard",
+    METADATA,
+    Column("guard_id", Integer, primary_key=True, autoincrement=False),
+    Column(
+        "closed_by",
+        Integer,
+        ForeignKey("archiving_guard.guard_id", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+)
+"""One row while a transaction archives, and none otherwise: it refers to a row that is never made, so that no commit
+takes it. As long as it is there, and for that transaction alone, rows that were recorded may be deleted."""
 
 kill_switch = Table(
     "kill_switch",

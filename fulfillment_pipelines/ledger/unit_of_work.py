@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Table, delete, func, insert, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
 from fulfillment_pipelines.ledger.border import READING, open_engine, translated
 from fulfillment_pipelines.ledger.tables import staged_key
 
 # PostgreSQL's advisory locks are numbers; one for each thing that only one transaction may do at a time.
-_TURNS = {"intake": 720_001, "audit": 720_002, "migration": 720_003}
+_TURNS = {"intake": 720_001, "audit": 720_002, "migration": 720_003, "control_numbers": 720_004}
 
 
 class UnitOfWork:
@@ -63,7 +64,8 @@ class UnitOfWork:
         """Wait until no other transaction does the same; SQLite lets only one write in any case.
 
         Args:
-            activity: `intake`, `audit` or `migration`; always taken in this order, so that none waits in a circle.
+            activity: `intake`, `audit` or `migration`, always taken in this order, so that none waits in a circle;
+                `control_numbers`, in transactions of their own.
         """
         if self._connection.dialect.name == "postgresql":
             with translated("waiting for a turn"):
@@ -76,7 +78,12 @@ class UnitOfWork:
             RetryableError: The database did not take the commit; nothing was written.
         """
         with translated("committing"):
-            self._connection.commit()
+            try:
+                self._connection.commit()
+            except SQLAlchemyError:
+                # SQLite keeps a transaction open whose commit failed; the next one must not find itself within it.
+                self._connection.invalidate()
+                raise
 
     def rollback(self) -> None:
         """Undo everything since the last commit."""

@@ -21,12 +21,16 @@ from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_referenc
 from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.guarded_sink import guarded
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
+from fulfillment_pipelines.corrections.rights_check import DeclaredMessages, require_within_rights
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.errors import FulfillmentError
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.exceptions.seeds import read_calendars
+from fulfillment_pipelines.ledger.control_numbers import LedgerControlNumbers
+from fulfillment_pipelines.ledger.policy_editions import PolicyFile, record_policies
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 from fulfillment_pipelines.loop.operations import create_operations_tables, latest_as_of
 from fulfillment_pipelines.reconcile.matching import read_matching_policy
@@ -40,7 +44,7 @@ from fulfillment_pipelines.sql_models import read_models
 from fulfillment_pipelines.systems.distributor import ClockKind, Distributor, load_distributor
 from fulfillment_pipelines.systems.port import System
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.registry import Registry
+from fulfillment_pipelines.systems.registry import Registry, connect_declared
 from fulfillment_pipelines.warehouse import LakeLocation, Warehouse
 
 
@@ -78,10 +82,36 @@ class Platform:
         if isinstance(self.clock, ReportedClock):
             self.clock.refresh()
 
+    def new_dispatcher(self, clock: Clock | None = None) -> Dispatcher:
+        """Return another dispatcher of the same outbox, for a worker of its own.
+
+        Args:
+            clock: Replaces the deployment's clock, where one that threads may share is needed.
+        """
+        return _dispatcher(
+            self.ledger,
+            self.registry,
+            self.policies,
+            clock=clock or self.clock,
+            machine_clock=self.machine_clock,
+            jitter=None,
+        )
+
     def prepare(self) -> None:
         """Create what is missing in the lake and the ledger; safe to call always."""
         self.ledger.migrate()
+        self._record_policies()
         self.warehouse.write(partial(create_operations_tables, self.settings.project_root / "sql" / "00_operations"))
+
+    def _record_policies(self) -> None:
+        """Let the audit log tell which policies and rules decide from now on, where they are others than before."""
+        version, texts = self.policies.version, self.policies.texts
+        models = (rule.model for rule in self.reconciler.rules)
+        files = [
+            *(PolicyFile(version, name, text) for name, text in texts.items()),
+            *(PolicyFile(model.version, model.path.name, model.body) for model in models),
+        ]
+        record_policies(self.ledger, files, actor=self.settings.actor, now=self.machine_clock.now())
 
     def close(self) -> None:
         """Close every connection."""
@@ -124,8 +154,10 @@ def build_platform(
     warehouse, ledger = open_lake(settings, distributor), open_ledger(settings, distributor)
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
     references = References(os.environ, (*settings.references_files, *distributor.references))
-    registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made)
+    connect = partial(connect_declared, control_numbers=LedgerControlNumbers(ledger, clock))
+    registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made, connect=connect)
     policies = read_policies(seeds)
+    _require_within_rights(policies, distributor, registry, sql)
     reference = read_reference(distributor, feed_references(registry))
     return Platform(
         settings=settings,
@@ -146,6 +178,14 @@ def build_platform(
     )
 
 
+def _require_within_rights(policies: Policies, distributor: Distributor, registry: Registry, sql: Path) -> None:
+    declared = [
+        DeclaredMessages(declaration.name, declaration.role, tuple(declaration.messages), path)
+        for path, declaration in zip(distributor.systems, registry.declarations.values(), strict=True)
+    ]
+    require_within_rights(policies.authority, declared, read_rules(read_models(sql / "30_reconcile" / "rules")))
+
+
 def _dispatcher(
     ledger: Ledger,
     registry: Registry,
@@ -155,10 +195,16 @@ def _dispatcher(
     machine_clock: Clock,
     jitter: Callable[[], float] | None,
 ) -> Dispatcher:
+    sink_of = guarded(
+        registry.sink,
+        lambda system: registry.declaration(system).role,
+        policies.authority,
+        stands_in_for=policies.delivery.stands_in_for,
+    )
     return Dispatcher(
         ledger,
-        registry.sink,
-        policies.delivery.limits,
+        sink_of,
+        policies.delivery,
         clock=clock,
         machine_clock=machine_clock,
         jitter=jitter or random.SystemRandom().random,
@@ -168,6 +214,11 @@ def _dispatcher(
 def runtime_folder(settings: Settings, distributor: Distributor) -> Path:
     """Return the folder for everything one distributor makes at run time."""
     return settings.runtime_dir / distributor.distributor
+
+
+def audit_archive_folder(settings: Settings, distributor: Distributor) -> Path:
+    """Return the folder of the files that old rows of the audit log are moved to."""
+    return runtime_folder(settings, distributor) / "audit_archive"
 
 
 def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool = False) -> Warehouse:

@@ -12,8 +12,12 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from fulfillment_pipelines.canonical.reference import NodesSeed
+from fulfillment_pipelines.corrections.approval_policy import ApprovalSeed
+from fulfillment_pipelines.corrections.authority import AuthorityMatrix
 from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.people import PeopleSeed
 from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.retention_policy import RETENTION_FILE, RetentionPolicy
 from fulfillment_pipelines.exceptions.routing import RoutingSeed
 from fulfillment_pipelines.exceptions.seeds import CALENDARS
 from fulfillment_pipelines.exceptions.sla import SlaSeed
@@ -65,7 +69,11 @@ SEED_FILES: Final = (
     SeedFile("timing.yaml", "timing policy", TypeAdapter(TimingPolicy)),
     SeedFile("sla.yaml", "SLA policy", TypeAdapter(SlaSeed)),
     SeedFile("routing.yaml", "routing policy", TypeAdapter(RoutingSeed)),
+    SeedFile("authority.yaml", "decision rights", TypeAdapter(AuthorityMatrix)),
     SeedFile("corrections.yaml", "correction policy", TypeAdapter(CorrectionPolicy)),
     SeedFile("delivery.yaml", "delivery policy", TypeAdapter(DeliveryPolicy)),
+    SeedFile("approvals.yaml", "approval policy", TypeAdapter(ApprovalSeed)),
+    SeedFile("people.yaml", "people file", TypeAdapter(PeopleSeed)),
+    SeedFile(RETENTION_FILE, "retention policy", TypeAdapter(RetentionPolicy)),
 )
 """All policy files, in the order of the loop."""

@@ -14,6 +14,7 @@ from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed, 
 from fulfillment_pipelines.canonical.expectations import LandedCounts, Validator
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
 from fulfillment_pipelines.corrections.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.lapse import lapse
 from fulfillment_pipelines.corrections.loop_guard import stop_loops
 from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
 from fulfillment_pipelines.domain.case import RuleRun
@@ -167,6 +168,7 @@ def decide(platform: Platform) -> Decisions:
         taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
         confirmed = confirm(work, findings, now=now)
         stop_loops(work, findings, now=now)
+        lapse(work, now=now)
         proposed = propose(work, findings, policies=platform.policies, target_of=platform.target_of, now=now)
         work.commit()
     return Decisions(taken, confirmed, proposed)

@@ -41,19 +41,24 @@ def with_table(document: str, rules: Iterable[Rule]) -> str:
     return f"{before}{BEGIN}\n\n{markdown_table(rules)}\n\n{END}{after}"
 
 
+def _corrections(rule: Rule) -> str:
+    by_class: dict[str, list[str]] = {}
+    for route in rule.routes:
+        by_class.setdefault(route.correction_class.value, []).append(f"{route.message} → {route.role.value}")
+    return "; ".join(f"{', '.join(routes)} ({correction_class})" for correction_class, routes in by_class.items())
+
+
 def _line(rule: Rule) -> str:
     compared: dict[str, list[str]] = {}
     for need in rule.feeds:
         compared.setdefault(need.role.value, []).append(need.contract.replace("_", " "))
     sources = "; ".join(f"{role}: {', '.join(contracts)}" for role, contracts in compared.items())
-    messages = ", ".join(f"{route.message} → {route.role.value}" for route in rule.routes)
-    correction = f"{messages} ({rule.correction_class.value})" if messages else "none"
     cells = (
         rule.code,
         rule.name,
         rule.title,
         sources or "the platform's own records",
         f"{rule.severity.value} · {rule.owner}",
-        correction,
+        _corrections(rule) or "none",
     )
     return "| " + " | ".join(cells) + " |"

@@ -25,6 +25,7 @@ Kind = TypeVar("Kind", bound=StrEnum)
 NO_MORE: Final = "none"
 """What `steps` ends with where a rule proposes nothing more once the systems show the last step."""
 
+_ALWAYS_JUDGED: Final = " (J)"
 _CODE: Final = re.compile(r"^[A-Z]{3}-\d{2}$")
 
 
@@ -48,10 +49,17 @@ class FeedNeed:
 
 @dataclass(frozen=True, slots=True)
 class MessageRoute:
-    """A correction that a rule may propose, and the role of the system it goes to."""
+    """A correction that a rule may propose.
+
+    Attributes:
+        message: What it asks for.
+        role: The role of the system it goes to.
+        correction_class: The rule's class, or J where the rule never proposes it without a reason for judgement.
+    """
 
     message: str
     role: Role
+    correction_class: CorrectionClass
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ def rule_from(model: SqlModel) -> Rule:
     code = model.required("rule")
     if not _CODE.match(code) or model.name != code.lower().replace("-", "_"):
         raise _wrong(model, "rule", f"a code such as FIN-01, in a file named after it (found {code})", code)
-    comparisons = _comparisons(model)
+    comparisons, correction_class = _comparisons(model), _member(model, "class", CorrectionClass)
     also = tuple(_need(model, item, "also") for item in model.listed("also"))
     return Rule(
         code=code,
@@ -133,8 +141,8 @@ def rule_from(model: SqlModel) -> Rule:
         comparisons=comparisons,
         feeds=tuple(dict.fromkeys(need for group in (*comparisons, also) for need in group)),
         tolerances=_declared_tolerances(model),
-        routes=tuple(_route(model, item) for item in model.listed("correction")),
-        correction_class=_member(model, "class", CorrectionClass),
+        routes=tuple(_route(model, item, correction_class) for item in model.listed("correction")),
+        correction_class=correction_class,
         confirm_snapshots=int(model.header.get("confirm", "1")),
         is_planned=model.header.get("planned") == "yes",
         explains=model.listed("explains"),
@@ -211,11 +219,14 @@ def _need(model: SqlModel, item: str, entry: str = "feeds") -> FeedNeed:
     return FeedNeed(Role(role), contract)
 
 
-def _route(model: SqlModel, item: str) -> MessageRoute:
-    message, _, role = (part.strip() for part in item.partition("->"))
+def _route(model: SqlModel, item: str, correction_class: CorrectionClass) -> MessageRoute:
+    route = item.removesuffix(_ALWAYS_JUDGED)
+    message, _, role = (part.strip() for part in route.partition("->"))
     if not message or role not in set(Role):
-        raise _wrong(model, "correction", "message -> role", item)
-    return MessageRoute(message, Role(role))
+        raise _wrong(
+            model, "correction", f"message -> role, and{_ALWAYS_JUDGED} behind it where a person decides", item
+        )
+    return MessageRoute(message, Role(role), correction_class if route == item else CorrectionClass.JUDGEMENT)
 
 
 def _member(model: SqlModel, entry: str, kind: type[Kind]) -> Kind:

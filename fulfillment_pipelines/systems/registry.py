@@ -30,6 +30,7 @@ from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.files import FileSystem
 from fulfillment_pipelines.systems.transports.http import HttpSystem
 from fulfillment_pipelines.systems.transports.sql import SqlSystem
+from fulfillment_pipelines.systems.transports.x12.control_numbers import ControlNumbers
 
 Connect: TypeAlias = Callable[[SystemDeclaration, References, Clock], System]
 """Makes a system from its declaration without opening anything."""
@@ -55,8 +56,20 @@ class Feed:
         return f"{self.system}/{self.entity}"
 
 
-def connect_declared(declaration: SystemDeclaration, references: References, clock: Clock) -> System:
+def connect_declared(
+    declaration: SystemDeclaration,
+    references: References,
+    clock: Clock,
+    *,
+    control_numbers: ControlNumbers | None = None,
+) -> System:
     """Return the system that a declaration describes, not yet connected.
+
+    Args:
+        declaration: What it is declared to be.
+        references: Where secrets and addresses come from.
+        clock: Tells when an answer came.
+        control_numbers: Counts the interchanges that are sent to trading partners.
 
     Raises:
         ConfigurationError: The system lives in memory and was not handed over ready-made.
@@ -67,7 +80,7 @@ def connect_declared(declaration: SystemDeclaration, references: References, clo
         case SqlDeclaration():
             return SqlSystem(declaration, references, clock)
         case FilesDeclaration():
-            return FileSystem(declaration, references, clock)
+            return FileSystem(declaration, references, clock, control_numbers)
         case MemoryDeclaration():
             raise ConfigurationError(
                 f"The system '{declaration.name}' lives in memory and was not handed over.",

@@ -30,7 +30,7 @@ def read_yaml(path: Path, model: TypeAdapter[_Model], *, what: str) -> _Model:
     Raises:
         ConfigurationError: The file cannot be read, is not YAML, repeats a key, or does not fit the model.
     """
-    text = _text_of(path, what)
+    text = text_of(path, what=what)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -49,7 +49,26 @@ def read_yaml(path: Path, model: TypeAdapter[_Model], *, what: str) -> _Model:
         raise _misfit(path, node, error, what) from error
 
 
-def _text_of(path: Path, what: str) -> str:
+def line_of_key(path: Path, *location: str) -> int:
+    """Return the line on which a key stands, or the last of its parents that the file has.
+
+    Args:
+        path: A YAML file that has been read before.
+        location: The key, from the outermost to itself.
+    """
+    return _line_of(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), location)
+
+
+def text_of(path: Path, *, what: str) -> str:
+    """Return the text of a file.
+
+    Args:
+        path: The file.
+        what: What such a file is called, for the error.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

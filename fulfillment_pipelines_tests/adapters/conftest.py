@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -39,13 +40,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server answers; `hang_up` closes the connection instead, `stall` waits until the test is over."""
+    """What the server answers.
+
+    `hang_up` closes the connection instead, `stall` waits until the test is over, and what `drips` comes byte by byte.
+    """
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     hang_up: bool = False
     stall: bool = False
+    drips: bool = False
 
     @property
     def content(self) -> bytes:
@@ -106,7 +111,13 @@ class LoopbackServer:
                 for name, value in {"Content-Length": str(len(answer.content)), **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(answer.content)
+                for part in (bytes([byte]) for byte in answer.content) if answer.drips else (answer.content,):
+                    self._write(part, pause_seconds=0.1 if answer.drips else 0)
+
+            def _write(self, part: bytes, pause_seconds: float) -> None:
+                with contextlib.suppress(ConnectionError):  # who has given up does not read on
+                    self.wfile.write(part)
+                    server._over.wait(pause_seconds)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of the standard library
 

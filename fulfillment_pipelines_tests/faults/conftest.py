@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,7 +43,8 @@ Written by `make docs-faults` from what the tests record; a test fails when its 
 | Fault | How it is injected | What the platform does, and what the ledger says in the end | Effects | Ledger | Test |
 |---|---|---|---|---|---|
 """
-_LEDGER_IN_A_NAME = re.compile(r"(?<=[\[-])(?:sqlite|postgresql)(?:-|(?=\]))")
+# What makes no difference to a row: the ledger has a column of its own, and both kinds of target must end alike.
+_WHERE_IN_A_NAME = re.compile(r"(?<=[\[-])(?:sqlite|postgresql|keyed|unkeyed)(?:-|(?=\]))")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class FaultRow:
 
 
 _ROWS = pytest.StashKey[list[FaultRow]]()
+_HAS_FAILED = pytest.StashKey[bool]()
 
 
 def _at(hours: float) -> str:
@@ -265,9 +267,9 @@ def _open(settings: Settings, clock: FixedClock, systems: Mapping[str, MemorySys
 
 
 def _shown_as(nodeid: str) -> str:
-    """Return file and name of a test, whatever ledger it runs on."""
+    """Return file and name of a test, whatever ledger and kind of target it runs on."""
     path, _, name = nodeid.partition("::")
-    name = _LEDGER_IN_A_NAME.sub("", name).replace("-]", "]").replace("[]", "")
+    name = _WHERE_IN_A_NAME.sub("", name).replace("-]", "]").replace("[]", "")
     return f"{Path(path).name}::{name}"
 
 
@@ -308,8 +310,18 @@ def fault_outcome(request: pytest.FixtureRequest, fault_rows: Sequence[FaultRow]
     if WRITES_THE_TABLE in os.environ:
         request.config.stash[_ROWS].extend(recorded)
         return
+    if request.node.stash.get(_HAS_FAILED, False):
+        return  # before it came to record anything, and it says why
     committed = [replace(row, ledgers=(ledger,)) for row in fault_rows if row.test == test and ledger in row.ledgers]
     assert set(recorded) == set(committed), "docs/faults.md says otherwise: run `make docs-faults`"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a test's fixtures know that it has failed."""
+    report = yield
+    item.stash[_HAS_FAILED] = report.failed
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

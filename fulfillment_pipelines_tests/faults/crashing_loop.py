@@ -87,7 +87,7 @@ POINTS: dict[str, Callable[[], None]] = {
 def _impatient(platform: Platform, turns: int) -> Platform:
     """Let time have passed on this machine, so that leases of the dead are over."""
     clock = FixedClock(datetime.now(UTC) + timedelta(hours=turns))
-    delivery = platform.policies.delivery.limits
+    delivery = platform.policies.delivery
     sink = platform.registry.sink
     dispatcher = Dispatcher(
         platform.ledger, sink, delivery, clock=platform.clock, machine_clock=clock, jitter=lambda: 0.5

@@ -5,6 +5,7 @@ Shapes belong here, one module per transport. Connections belong in `systems/tra
 """
 
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity, EdiRows
+from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage, Partner
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FileMessage, FilesDeclaration, Trailer
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity, HttpMessage
 from fulfillment_pipelines.systems.declaration.load import (
@@ -18,6 +19,7 @@ from fulfillment_pipelines.systems.declaration.parts import LiteralValue, Refere
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity, SqlMessage
 
 __all__ = [
+    "DocumentMessage",
     "EdiEntity",
     "EdiRows",
     "EntityDeclaration",
@@ -30,6 +32,7 @@ __all__ = [
     "LiteralValue",
     "MemoryDeclaration",
     "MemoryEntity",
+    "Partner",
     "Reference",
     "Setting",
     "SqlDeclaration",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from fulfillment_pipelines.domain.snapshot import PageFormat
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity
+from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage, Partner, partner_is_declared
 from fulfillment_pipelines.systems.declaration.parts import (
     Declared,
     EntityBase,
@@ -111,9 +112,34 @@ class FileMessage(Declared):
     body: Mapping[str, ValueSource] = Field(default_factory=dict)
 
 
+def _message_kind(value: Any) -> str:
+    is_document = "document" in value if isinstance(value, Mapping) else isinstance(value, DocumentMessage)
+    return "document" if is_document else "file"
+
+
+_Message: TypeAlias = Annotated[
+    Annotated[FileMessage, Tag("file")] | Annotated[DocumentMessage, Tag("document")], Discriminator(_message_kind)
+]
+
+
 class FilesDeclaration(SystemBase):
-    """A system that drops files and picks up files."""
+    """A system that drops files and picks up files.
+
+    Attributes:
+        transport: Where the files are.
+        entities: What it drops.
+        messages: What it picks up: JSON files, or documents for its trading partners.
+        partners: The trading partners that documents go to, by the name that payloads give them.
+    """
 
     transport: FilesTransport
     entities: Mapping[Name, Annotated[FileEntity | EdiEntity, Discriminator("format")]] = Field(default_factory=dict)
-    messages: Mapping[str, FileMessage] = Field(default_factory=dict)
+    messages: Mapping[str, _Message] = Field(default_factory=dict)
+    partners: Mapping[str, Partner] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _partners_are_declared(self) -> Self:
+        for name, message in self.messages.items():
+            if isinstance(message, DocumentMessage) and not partner_is_declared(message, self.partners):
+                raise PydanticCustomError("partner", "`partners` with the one that '{name}' goes to", {"name": name})
+        return self

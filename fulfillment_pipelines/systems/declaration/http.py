@@ -177,17 +177,49 @@ class HttpReadBack(Declared):
         records: Dotted path to a list; empty when the body is the one record.
         expect: Field of the record to the value it has when the effect is there.
         applied_if_any: Whether any record at all proves the effect.
+        only_one: Whether a second record that shows the effect is one too many, so that a person must look.
+        after_send: Whether it is also looked at directly after a send that was answered well: for a system that
+            takes no idempotency key, or whose answers cannot be relied on.
     """
 
     path: str
     records: str = ""
     expect: Mapping[str, ValueSource] = Field(default_factory=dict)
     applied_if_any: bool = False
+    only_one: bool = False
+    after_send: bool = False
 
     @model_validator(mode="after")
     def _proves_something(self) -> Self:
         if bool(self.expect) == self.applied_if_any:
             raise PydanticCustomError("read_back", "either `expect` or `applied_if_any: true`")
+        return self
+
+
+class HttpPreconditionRead(Declared):
+    """What is looked at just before a write, at a system that does not compare what it holds by itself.
+
+    Attributes:
+        path: Path template with payload fields in braces.
+        records: Dotted path to a list; empty when the body is the one record.
+        expect: Field of the record to the precondition whose value it must still have.
+        absent: Whether nothing may be there yet.
+        if_match: Whether the write carries the answer's `ETag` as `If-Match` (RFC 9110 §13.1.1), so that the system
+            refuses it when the record has changed between the look and the write.
+    """
+
+    path: str
+    records: str = ""
+    expect: Mapping[str, ValueSource] = Field(default_factory=dict)
+    absent: bool = False
+    if_match: bool = False
+
+    @model_validator(mode="after")
+    def _compares_something(self) -> Self:
+        if bool(self.expect) == self.absent:
+            raise PydanticCustomError("precondition_read", "either `expect` or `absent: true`")
+        if self.if_match and self.absent:
+            raise PydanticCustomError("precondition_read", "`if_match` only where a record is expected")
         return self
 
 
@@ -199,6 +231,7 @@ class HttpMessage(Declared):
         path: Path template with payload fields in braces.
         body: Field of the request's JSON to where its value comes from.
         precondition: Field of the request's JSON to the precondition the system compares itself.
+        precondition_read: What is compared just before the write, where the system compares nothing.
         read_back: How the effect is looked for; without it a read-back is UNKNOWN.
     """
 
@@ -206,6 +239,7 @@ class HttpMessage(Declared):
     path: str
     body: Mapping[str, ValueSource] = Field(default_factory=dict)
     precondition: Mapping[str, str] = Field(default_factory=dict)
+    precondition_read: HttpPreconditionRead | None = None
     read_back: HttpReadBack | None = None
 
 

@@ -10,14 +10,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
-Segment: TypeAlias = tuple[str, ...]
-"""The segment's identifier and its elements: `segment[3]` is its third element."""
+from fulfillment_pipelines.systems.transports.x12.envelope import (
+    BLANKS,
+    GROUP,
+    INTERCHANGE,
+    ISA_ELEMENTS,
+    TRANSACTION_SET,
+    Delimiters,
+    EnvelopeLevel,
+    Segment,
+    control_number,
+)
+
+__all__ = ["BrokenInterchange", "Document", "Interchange", "Segment", "read_interchanges"]
 
 _INTERCHANGE: Final = re.compile(r"ISA(?P<separator>[^\w \r\n\t])\d\d(?P=separator)")
-_ISA_ELEMENTS: Final = 16
-_BYTE_ORDER_MARK: Final = "\ufeff"
 _SHOWN_CHARACTERS: Final = 2_000
 
 
@@ -74,7 +83,7 @@ def read_interchanges(text: str) -> Iterator[Interchange | BrokenInterchange]:
     pieces = [text[first:last] for first, last in zip([0, *starts], [*starts, len(text)], strict=True)]
     position = 0
     for piece in pieces:
-        if not piece.strip().strip(_BYTE_ORDER_MARK):
+        if not piece.strip(BLANKS):
             continue
         position += 1
         try:
@@ -93,52 +102,52 @@ def _documents(text: str) -> tuple[Document, ...]:
     for index, segment in enumerate(segments):
         match segment[0]:
             case "GS":
-                _refuse(group is not None, f"group {_control(group, 6)} has no GE")
+                _refuse(group is not None, f"group {_number(GROUP, group)} has no GE")
                 group, sets_before, groups = segment, len(documents), groups + 1
             case "ST":
-                _refuse(group is None, f"document {_control(segment, 2)} stands outside of a group")
-                _refuse(begins > 0, f"document {_control(segment, 2)} begins before the one before it ended")
+                _refuse(group is None, f"document {_number(TRANSACTION_SET, segment)} stands outside of a group")
+                _refuse(
+                    begins > 0, f"document {_number(TRANSACTION_SET, segment)} begins before the one before it ended"
+                )
                 begins = index + 1
             case "SE":
-                _refuse(begins == 0, f"the SE {_control(segment, 2)} ends nothing")
+                _refuse(begins == 0, f"the SE {control_number(segment, 2)} ends nothing")
                 documents.append(_document(segments[begins - 1 : index + 1], (group or (), header)))
                 begins = 0
             case "GE":
-                _refuse(begins > 0, f"document {_control(segments[begins - 1], 2)} has no SE")
-                _agree("group", group, 6, segment, counted=len(documents) - sets_before)
+                _refuse(begins > 0, f"document {_number(TRANSACTION_SET, segments[begins - 1])} has no SE")
+                _agree(GROUP, group, segment, counted=len(documents) - sets_before)
                 group = None
             case "IEA":
-                _refuse(group is not None, f"group {_control(group, 6)} has no GE")
-                _agree("interchange", header, 13, segment, counted=groups)
+                _refuse(group is not None, f"group {_number(GROUP, group)} has no GE")
+                _agree(INTERCHANGE, header, segment, counted=groups)
                 _refuse(index + 1 < len(segments), "something stands behind its IEA")
                 return tuple(documents)
             case "TA1":
                 _refuse(group is not None, "the segment TA1 stands inside of a group")
             case _:
                 _refuse(begins == 0, f"the segment {segment[0][:3]} stands outside of a document")
-    raise _UnsoundError(f"interchange {_control(header, 13)} has no IEA")
+    raise _UnsoundError(f"interchange {_number(INTERCHANGE, header)} has no IEA")
 
 
 def _document(segments: Sequence[Segment], envelope: tuple[Segment, ...]) -> Document:
     opening, closing = segments[0], segments[-1]
     _refuse(len(opening) < len(closing), "an ST does not name its transaction set")
-    _agree("document", opening, 2, closing, counted=len(segments))
+    _agree(TRANSACTION_SET, opening, closing, counted=len(segments))
     return Document(opening[1], envelope, tuple(segments))
 
 
-def _agree(what: str, opening: Segment | None, position: int, closing: Segment, *, counted: int) -> None:
+def _agree(level: EnvelopeLevel, opening: Segment | None, closing: Segment, *, counted: int) -> None:
     """Compare a trailer (count, control number) with what it ends."""
-    _refuse(opening is None, f"the {closing[0]} {_control(closing, 2)} ends nothing")
-    expected, found = _control(opening, position), _control(closing, 2)
-    _refuse(expected != found, f"{what} {expected} ends with control number {found}")
-    told = _control(closing, 1)
-    _refuse(told != str(counted), f"{what} {expected} declares {told} parts and has {counted}")
+    _refuse(opening is None, f"the {closing[0]} {control_number(closing, 2)} ends nothing")
+    expected, found = _number(level, opening), control_number(closing, 2)
+    _refuse(expected != found, f"{level.name} {expected} ends with control number {found}")
+    told = control_number(closing, 1)
+    _refuse(told != str(counted), f"{level.name} {expected} declares {told} parts and has {counted}")
 
 
-def _control(segment: Segment | None, position: int) -> str:
-    """Return a number of an envelope without the zeros that some pad it with; `?` where none is told."""
-    told = segment[position].strip() if segment is not None and len(segment) > position else ""
-    return told.lstrip("0") or told[:1] or "?"
+def _number(level: EnvelopeLevel, opening: Segment | None) -> str:
+    return control_number(opening, level.control)
 
 
 def _refuse(condition: bool, problem: str) -> None:
@@ -149,17 +158,16 @@ def _refuse(condition: bool, problem: str) -> None:
 def _segments(text: str) -> tuple[Segment, list[Segment]]:
     """Return the ISA and the segments behind it; line breaks and indentation around segments mean nothing."""
     separator = text[3]
-    parts = text.split(separator, _ISA_ELEMENTS)
-    if len(parts) <= _ISA_ELEMENTS:
-        raise _UnsoundError(f"its ISA has {len(parts) - 1} elements instead of {_ISA_ELEMENTS}")
-    terminator, behind = _terminator(parts[-1], separator)
+    parts = text.split(separator, ISA_ELEMENTS)
+    if len(parts) <= ISA_ELEMENTS:
+        raise _UnsoundError(f"its ISA has {len(parts) - 1} elements instead of {ISA_ELEMENTS}")
+    delimiters, behind = _delimiters(separator, parts[-1])
     header = tuple(part.strip() for part in parts[:-1])
-    written = (segment.strip("\r\n\t " + _BYTE_ORDER_MARK) for segment in behind.split(terminator))
-    return header, [tuple(segment.split(separator)) for segment in written if segment]
+    return header, list(delimiters.read(behind))
 
 
-def _terminator(behind: str, separator: str) -> tuple[str, str]:
-    """Return what ends a segment, and the text behind the ISA.
+def _delimiters(separator: str, behind: str) -> tuple[Delimiters, str]:
+    """Return how the interchange is delimited, and the text behind its ISA.
 
     Between the last separator of the ISA and the GS stand ISA16 and the terminator. A lone character is the
     terminator where the next line ends with it too; else it is ISA16, and lines end segments.
@@ -168,8 +176,10 @@ def _terminator(behind: str, separator: str) -> tuple[str, str]:
     between = behind if first_group < 0 else behind[:first_group]
     marks = between.strip("\r\n\t ")
     if len(marks) > 1:
-        return marks[1], behind[behind.index(marks) + len(marks[:2]) :]
+        return Delimiters(separator, marks[0], marks[1]), behind[behind.index(marks) + 2 :]
     if not marks or first_group < 0:
         raise _UnsoundError("its ISA does not say how segments end")
     line = behind[first_group:].split("\n", 1)[0].rstrip()
-    return marks if line.endswith(marks) else "\n", behind[first_group:]
+    if line.endswith(marks):
+        return Delimiters(separator, "", marks), behind[first_group:]
+    return Delimiters(separator, marks, "\n"), behind[first_group:]

@@ -17,7 +17,9 @@ class FileSink:
 
     def __init__(self, declaration: FilesDeclaration, folder: Folder, clock: Clock) -> None:
         self.system = declaration.name
-        self._messages = declaration.messages
+        self._messages = {
+            name: message for name, message in declaration.messages.items() if isinstance(message, FileMessage)
+        }
         self._folder = folder
         self._clock = clock
 

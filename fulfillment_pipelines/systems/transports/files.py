@@ -1,7 +1,7 @@
 """Systems that drop files: the newest whole file of an entity is its snapshot.
 
 Half-written files are passed over and told of. What is in a file is looked at by `file_contents.py`;
-messages to such a system are in `file_sink.py`, documents of trading partners in `edi.py`.
+messages to such a system are in `file_sink.py`, documents of trading partners in `edi.py` and `edi_sink.py`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
 from fulfillment_pipelines.errors import BadDataError, SystemDownError
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity
+from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FilesDeclaration
 from fulfillment_pipelines.systems.declaration.parts import FileNameAsOf, FixedAsOf
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
 from fulfillment_pipelines.systems.transports.edi import EdiSource
+from fulfillment_pipelines.systems.transports.edi_answers import AnswerBook
+from fulfillment_pipelines.systems.transports.edi_sink import EdiSink
 from fulfillment_pipelines.systems.transports.file_contents import FileContents, examine
 from fulfillment_pipelines.systems.transports.file_sink import FileSink
 from fulfillment_pipelines.systems.transports.folder import Folder
 from fulfillment_pipelines.systems.transports.instants import instant_of
+from fulfillment_pipelines.systems.transports.x12.control_numbers import ControlNumbers
 
 _HALF_WRITTEN_SUFFIX = ".part"
 
@@ -37,13 +41,22 @@ class FileSystem:
         declaration: What it is declared to be.
         references: Where the folder's address comes from.
         clock: Tells when a file was read and a message dropped.
+        control_numbers: Counts our interchanges; None where no documents are sent to trading partners.
     """
 
-    def __init__(self, declaration: FilesDeclaration, references: References, clock: Clock) -> None:
+    def __init__(
+        self,
+        declaration: FilesDeclaration,
+        references: References,
+        clock: Clock,
+        control_numbers: ControlNumbers | None = None,
+    ) -> None:
         self.name = declaration.name
         self._declaration = declaration
         self._clock = clock
+        self._control_numbers = control_numbers
         self._folder = Folder(declaration, references)
+        self._answers = AnswerBook(self._folder)
 
     def source(self, entity: str) -> SnapshotSource:
         """Return the source of a declared entity.
@@ -59,7 +72,10 @@ class FileSystem:
         return FileSource(self.name, entity, declared, self._folder, self._clock)
 
     def sink(self) -> CorrectionSink:
-        """Return the sink that drops message files."""
+        """Return the sink that drops message files and documents."""
+        if any(isinstance(message, DocumentMessage) for message in self._declaration.messages.values()):
+            numbers, answers = self._control_numbers, self._answers
+            return EdiSink(self._declaration, self._folder, self._clock, control_numbers=numbers, answers=answers)
         return FileSink(self._declaration, self._folder, self._clock)
 
     def check(self) -> None:

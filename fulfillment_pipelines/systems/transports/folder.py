@@ -56,6 +56,20 @@ class Folder:
             files.invalidate_cache()
             return [str(path) for path in files.glob(f"{root}/{pattern}")]
 
+    def states(self, pattern: str) -> dict[str, str]:
+        """Return the full paths of the files that match, each with what is different once the file has changed.
+
+        Raises:
+            SystemDownError: The folder cannot be read.
+        """
+        self.check()
+        files, root = self._open()
+        with self._reading(pattern):
+            files.invalidate_cache()
+            found = files.glob(f"{root}/{pattern}", detail=True)
+        marks = ("size", "mtime", "LastModified", "ETag")
+        return {str(path): "/".join(str(told.get(mark, "")) for mark in marks) for path, told in found.items()}
+
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, or None when it is gone: systems rotate files while they are listed.
 

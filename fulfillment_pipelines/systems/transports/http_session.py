@@ -1,7 +1,7 @@
 """Requests to one HTTP system: authenticated, timed, and with httpx's errors translated.
 
 Reads are repeated, writes never are: what may be sent twice is decided by the ledger's dispatch, which
-reads back first.
+reads back first. What an answer means belongs in `http` and `http_sink`.
 """
 
 from __future__ import annotations
@@ -67,20 +67,28 @@ class HttpSession:
     def find(self, request: PageRequest) -> httpx.Response | None:
         """Return the answer to a read, or None where the system knows nothing under that path.
 
+        The whole answer must come within the time limit: a worker waits for it that holds a correction.
+
         Raises:
             SystemDownError, ConfigurationError, RejectedError: As `get`.
         """
-        response = self._get(request)
+        response = self._get(request, may_drip=False)
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         if response.is_success:
             return response
         raise self._refusal(f"GET {_shown(request)}", response)
 
-    def send(self, method: str, path: str, body: Mapping[str, Any], *, idempotency_key: str) -> httpx.Response:
+    def send(self, method: str, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str]) -> httpx.Response:
         """Send a write once and return whatever the system answered.
 
         A request refused with 401 had no effect, so it is sent again under a new token, once.
+
+        Args:
+            method: HTTP method.
+            path: Path below the base URL.
+            body: Content, sent as JSON.
+            headers: What the request carries beside the credentials: its idempotency key, its condition.
 
         Raises:
             RetryableError: Nothing was sent.
@@ -91,9 +99,9 @@ class HttpSession:
         client, authenticator = self._client()
         for may_renew in (True, False):
             credentials = self._credentials(client, authenticator)
-            headers = {**credentials, "Idempotency-Key": idempotency_key}
+            request = client.build_request(method, path, json=dict(body), headers={**credentials, **headers})
             try:
-                response = client.request(method, path, json=dict(body), headers=headers)
+                response = self._whole_answer(client, request)
             except _NEVER_SENDABLE as error:
                 raise self._unusable(error) from error
             except _NOT_SENT as error:
@@ -134,7 +142,23 @@ class HttpSession:
                 self._opened = client, authenticator
             return self._opened
 
-    def _get(self, request: PageRequest) -> httpx.Response:
+    def _whole_answer(self, client: httpx.Client, request: httpx.Request) -> httpx.Response:
+        """Return an answer that came within the time limit as a whole; httpx itself limits each wait for more of it."""
+        limit_at = self._monotonic() + self._declaration.transport.timeout_seconds
+        received: list[bytes] = []
+        streamed = client.send(request, stream=True)
+        try:
+            for part in streamed.iter_raw():
+                received.append(part)
+                if self._monotonic() > limit_at:
+                    raise httpx.ReadTimeout("It still comes, too slowly.", request=request)
+        finally:
+            streamed.close()
+        return httpx.Response(
+            streamed.status_code, headers=streamed.headers, content=b"".join(received), request=request
+        )
+
+    def _get(self, request: PageRequest, *, may_drip: bool = True) -> httpx.Response:
         retry = self._declaration.transport.retry
         what = f"GET {_shown(request)}"
         response: httpx.Response | None = None
@@ -148,7 +172,7 @@ class HttpSession:
                 wait_jitter=retry.wait_jitter_seconds,
             ):
                 with attempt:
-                    response = self._get_once(request)
+                    response = self._get_once(request, may_drip=may_drip)
         except _NEVER_SENDABLE as error:
             raise self._unusable(error) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -157,13 +181,17 @@ class HttpSession:
             raise SystemDownError(f"{self._system}: {what} was never attempted.", remedy="raise `retry.attempts`")
         return response
 
-    def _get_once(self, request: PageRequest) -> httpx.Response:
+    def _get_once(self, request: PageRequest, *, may_drip: bool) -> httpx.Response:
         client, authenticator = self._client()
+
+        def ask(credentials: Mapping[str, str]) -> httpx.Response:
+            read = client.build_request("GET", request.path, params=request.parameters or None, headers=credentials)
+            return client.send(read) if may_drip else self._whole_answer(client, read)
+
         credentials = authenticator.headers(client)
-        parameters = request.parameters or None
-        response = client.get(request.path, params=parameters, headers=dict(credentials))
+        response = ask(credentials)
         if response.status_code == httpx.codes.UNAUTHORIZED and authenticator.renew(credentials):
-            response = client.get(request.path, params=parameters, headers=dict(authenticator.headers(client)))
+            response = ask(authenticator.headers(client))
         if response.status_code in _REPEATED:
             response.raise_for_status()
         return response
@@ -181,7 +209,7 @@ class HttpSession:
         if isinstance(error, httpx.HTTPStatusError):
             if error.response.status_code not in _REPEATED:
                 return False
-            asked_seconds = _retry_after_seconds(error.response)
+            asked_seconds = retry_after_seconds(error.response)
             return (
                 True
                 if asked_seconds is None
@@ -222,6 +250,9 @@ class HttpSession:
             expected=f"an answer within {self._declaration.transport.timeout_seconds:g} seconds",
             found=_reason(error),
             remedy="see whether the system runs and is reachable; it is tried again",
+            retry_after_seconds=retry_after_seconds(error.response)
+            if isinstance(error, httpx.HTTPStatusError)
+            else None,
         )
 
     def _unusable(self, error: Exception) -> ConfigurationError:
@@ -233,19 +264,7 @@ class HttpSession:
         )
 
 
-def _shown(request: PageRequest) -> str:
-    """Return the path alone: address and parameters may carry what is not for logs."""
-    path = request.path.partition("?")[0]
-    return "/" + path.partition("://")[2].partition("/")[2] if "://" in path else path
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, httpx.HTTPStatusError):
-        return f"HTTP {error.response.status_code}"
-    return type(error).__name__
-
-
-def _retry_after_seconds(response: httpx.Response) -> float | None:
+def retry_after_seconds(response: httpx.Response) -> float | None:
     """Return what a `Retry-After` header asks for (RFC 9110 §10.2.3): seconds, or a date by the system's own clock."""
     written = response.headers.get("Retry-After")
     if written is None:
@@ -260,3 +279,15 @@ def _retry_after_seconds(response: httpx.Response) -> float | None:
         return max(0.0, (until - answered_at).total_seconds())
     except (ValueError, TypeError):  # no date, or one with a zone and one without
         return None
+
+
+def _shown(request: PageRequest) -> str:
+    """Return the path alone: address and parameters may carry what is not for logs."""
+    path = request.path.partition("?")[0]
+    return "/" + path.partition("://")[2].partition("/")[2] if "://" in path else path
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"HTTP {error.response.status_code}"
+    return type(error).__name__

@@ -51,7 +51,7 @@ SCN_A = Scenario(
         Expect("The promise is taken back.", CorrectionStands("promise", "atp.set", _UNDER_WAY)),
         Expect("The posted invoice waits for a person.", CorrectionStands("invoice", "credit.propose", ("PENDING",))),
         Expect("Nothing else was opened.", NothingElse()),
-        Approve("The customer was charged too much: credit it.", "invoice", by="billing.lead"),
+        Approve("The customer was charged too much: credit it.", "invoice", by="ada"),
         Run("The corrections go out, and later snapshots are asked for proof.", times=4),
         Expect("The order is no longer blocked.", CaseStands("credit", ended=True)),
         Expect("The ERP promises what is there.", CaseStands("promise", ended=True)),

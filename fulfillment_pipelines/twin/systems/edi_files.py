@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from fulfillment_pipelines.errors import FulfillmentError, RejectedError
+from fulfillment_pipelines.twin.systems.edi_mailboxes import make_mailboxes, send_on, waiting
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.edi_documents import FUNCTIONAL_IDS
 from fulfillment_pipelines.twin.world.edi_due import OUTBOUND
@@ -34,8 +35,8 @@ class EdiFiles:
     """The directory documents are exchanged through.
 
     Args:
-        directory: Where documents lie (`in`, `out`) and messages (`inbound`, `processed`, `rejected`); what lies there
-            is removed.
+        directory: Where documents lie (`in`, `out`), messages (`inbound`, `processed`, `rejected`) and interchanges
+            to be sent on (`outbound`, a folder for each partner); what lies there is removed.
         start_at: When the world begins, in epoch seconds: runs before it never took place.
     """
 
@@ -46,10 +47,11 @@ class EdiFiles:
         shutil.rmtree(directory, ignore_errors=True)
         for folder in ("in", "out", "inbound", "processed", "rejected"):
             (directory / folder).mkdir(parents=True)
+        make_mailboxes(directory)
 
     def has_messages(self) -> bool:
-        """Return whether a message file waits."""
-        return any((self._directory / "inbound").glob("*.json"))
+        """Return whether a message file or an interchange waits."""
+        return any((self._directory / "inbound").glob("*.json")) or any(waiting(self._directory))
 
     def run(self, books: Books, at: int, *, down: bool, corrupt: bool, offset_seconds: int) -> None:
         """Let the runs since the last call take place.
@@ -70,6 +72,7 @@ class EdiFiles:
         if not corrupt:
             self._write_whole()
         again = self._pick_up(books, last_run)
+        send_on(self._directory, books, last_run, stamp=_stamp(last_run + offset_seconds))
         carried: dict[tuple[int, str, str], list[Row[Any]]] = defaultdict(list)
         for document in exchange(books, since, last_run):
             carried[document.sent_at, document.partner_id, document.direction].append(document)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
@@ -17,6 +18,30 @@ from fulfillment_pipelines.twin.world.edi_documents import FUNCTIONAL_IDS
 from fulfillment_pipelines.twin.world.edi_due import INBOUND, OUTBOUND, Draft, Window, due_documents
 from fulfillment_pipelines.twin.world.edi_tables import edi_documents, edi_silences
 from fulfillment_pipelines.twin.world.trading_partners import RUN_SECONDS, next_run
+
+
+@dataclass(frozen=True, slots=True)
+class SentDocument:
+    """A document of the distributor's that the exchange did not make itself.
+
+    Attributes:
+        partner_id: With whom.
+        set_type: Transaction set.
+        about: What it was made for.
+        group_no: Control number of its group.
+        set_no: Its own control number.
+        ack_status: What the partner will answer.
+        segments: What it says, without ST and SE.
+    """
+
+    partner_id: str
+    set_type: str
+    about: str
+    group_no: int
+    set_no: str
+    ack_status: str
+    segments: documents.Segments
+
 
 _LAST_RUN_NUMBERS = 1_000_000
 _SLOW_EVERY = 7  # one document in so many is acknowledged later, well within every agreement
@@ -73,6 +98,33 @@ def send_again(books: Books, key: str, at: int) -> Row[Any] | None:
         update(edi_documents).where(same).values(ack_at=next_run(at) + RUN_SECONDS, ack_status="A", answered_at=None)
     )
     return books.truth.execute(select(edi_documents).where(same)).one_or_none()
+
+
+def record_sent(books: Books, sent: SentDocument, at: int) -> None:
+    """Record a document that somebody else of the distributor's sent with a run; its 997 comes with the next one."""
+    row = {
+        "partner_id": sent.partner_id,
+        "direction": OUTBOUND,
+        "set_type": sent.set_type,
+        "about": sent.about,
+        "group_no": sent.group_no,
+        "set_no": sent.set_no,
+        "sent_at": at,
+        "ack_at": at + RUN_SECONDS,
+        "ack_status": sent.ack_status,
+        "segments": sent.segments,
+    }
+    books.truth.execute(insert(edi_documents), [row])
+
+
+def was_sent(books: Books, partner_id: str, group_number: int) -> bool:
+    """Return whether a partner was ever sent a group of this number."""
+    same = (
+        (edi_documents.c.partner_id == partner_id)
+        & (edi_documents.c.direction == OUTBOUND)
+        & (edi_documents.c.group_no == group_number)
+    )
+    return bool(books.truth.execute(select(func.count()).where(same)).scalar_one())
 
 
 def _send(books: Books, drafts: Sequence[Draft]) -> None:

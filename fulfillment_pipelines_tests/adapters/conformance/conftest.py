@@ -22,10 +22,11 @@ from fulfillment_pipelines.snapshots.edi_records import records_of
 from fulfillment_pipelines.systems.declaration import SystemDeclaration, load_declaration
 from fulfillment_pipelines.systems.memory import MemorySystem
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.registry import Registry
+from fulfillment_pipelines.systems.registry import Registry, connect_declared
 from fulfillment_pipelines.systems.transports.edi_interchange import read_interchanges
 from fulfillment_pipelines.systems.transports.http import HttpSystem
 from fulfillment_pipelines.systems.transports.sql import SqlSystem
+from fulfillment_pipelines.systems.transports.x12.control_numbers import MemoryControlNumbers
 
 PAGE_SIZE = 4
 FIELDS = ("line_id", "sku", "qty", "changed")
@@ -385,6 +386,42 @@ class EdiRig(FilesRig):
         return [dict(row) for document in documents for row in records_of(document, layout)]
 
 
+class X12Rig(EdiRig):
+    """A site that is asked by documents, and acknowledges each with a 997."""
+
+    site = "x12"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        super().__init__(folder, clock)
+        (self.folder / "answers").mkdir()
+        connected = connect_declared(
+            self.declaration, self.references, clock, control_numbers=MemoryControlNumbers(clock)
+        )
+        self.system = connected
+
+    def work(self) -> None:
+        for path in (self.folder / "inbound").iterdir():
+            said = {segment[0]: segment for segment in map(_elements, path.read_text(encoding="ascii").split("~"))}
+            for row in self._rows:
+                if row["line_id"] == said["W19"][6]:
+                    row["qty"] = said["W19"][2]
+            self._answer(said["GS"][6], said["ST"][2])
+            path.rename(self.folder / "processed" / path.name)
+        self.hold(self._rows)
+
+    def _answer(self, group_no: str, set_no: str) -> None:
+        control = f"00*{' ':10}*00*{' ':10}*ZZ*SITE*ZZ*US*260302*0800*U*00401*{group_no}*0*P*>"
+        body = [f"AK1*AW*{group_no}", f"AK2*947*{set_no}", "AK5*A", "AK9*A*1*1*1"]
+        segments = [f"ISA*{control}", f"GS*FA*SITE*US*20260302*080000*{group_no}*X*004010", "ST*997*0001", *body]
+        segments += ["SE*6*0001", f"GE*1*{group_no}", f"IEA*1*{group_no}"]
+        text = "".join(f"{segment}~" for segment in segments)
+        (self.folder / "answers" / f"{group_no}.edi").write_text(text, encoding="ascii")
+
+
+def _elements(segment: str) -> list[str]:
+    return segment.split("*")
+
+
 def _archived(page: Page) -> list[str]:
     with zipfile.ZipFile(io.BytesIO(page.content)) as archive:
         return [archive.read(name).decode() for name in archive.namelist()]
@@ -419,6 +456,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterato
             made = PostgresRig(clock, url, admin)
         case "edi":
             made = EdiRig(tmp_path, clock)
+        case "x12":
+            made = X12Rig(tmp_path, clock)
         case _:
             made = FilesRig(tmp_path, clock)
     yield made

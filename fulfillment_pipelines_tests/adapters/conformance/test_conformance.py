@@ -19,7 +19,7 @@ from fulfillment_pipelines.errors import (
     UnknownOutcomeError,
 )
 
-EVERY = ["memory", "http", "sqlite", "postgresql", "files", "edi"]
+EVERY = ["memory", "http", "sqlite", "postgresql", "files", "edi", "x12"]
 # Documents neither count themselves as a whole nor name their fields; a spoilt one is no news of the others.
 TABULAR = ["memory", "http", "sqlite", "postgresql", "files"]
 PAGED = ["memory", "http", "sqlite"]

@@ -24,6 +24,8 @@ def make(
         paging: str = "{kind: none}",
         retry: str = QUICK,
         more: str = "",
+        message: str = "",
+        looking: str = "after_send: false",
         secret: str = "hush",
         **options: Any,
     ) -> HttpSystem:
@@ -54,7 +56,8 @@ messages:
     method: PUT
     path: /lines/{{line_id}}
     body: {{qty: qty}}
-    read_back: {{path: "/lines/{{line_id}}", expect: {{qty: qty}}}}
+    read_back: {{path: "/lines/{{line_id}}", expect: {{qty: qty}}, {looking}}}
+    {message}
 """)
         references = referring(SITE_URL=server.url, SITE_SECRET=secret)
         system = HttpSystem(declaration, references, clock, **options)

@@ -17,8 +17,22 @@ EXAMPLE = re.compile(r"Example: fulfillment (.+)")
 ROOT = Path(__file__).parents[3]
 COMMANDS = {
     *("explain", "causes", "timing"),
-    *("run", "up", "query", "version", "audit verify", "config check", "config schemas"),
-    *("corrections list", "corrections resume", "exceptions list", "exceptions show"),
+    *(
+        "run",
+        "up",
+        "query",
+        "version",
+        "audit verify",
+        "audit anchor",
+        "audit export",
+        "audit retain",
+        "config check",
+        "config schemas",
+    ),
+    *("messages list", "messages show", "messages schemas"),
+    *("policy show", "policy matrix"),
+    *("deliver status", "deliver dead"),
+    *("corrections list", "corrections show", "corrections resume", "exceptions list", "exceptions show"),
     *("rules list", "rules show", "rules table", "rules test", "systems list", "systems check"),
     *(
         "twin init",
@@ -32,7 +46,7 @@ COMMANDS = {
     ),
 }
 # The first two tell nothing but that they ran; the results of the others are the files they write.
-SPEAKS_NO_JSON = {"up", "twin stop", "config schemas", "rules table", "twin volume"}
+SPEAKS_NO_JSON = {"up", "twin stop", "audit export", "config schemas", "messages schemas", "rules table", "twin volume"}
 
 
 def _leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
+from fulfillment_pipelines.corrections.content import content_hash_of
+from fulfillment_pipelines.corrections.delivery import first_delivery
+from fulfillment_pipelines.corrections.delivery_policy import TargetLimits
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.lapse import lapse
 from fulfillment_pipelines.corrections.loop_guard import stop_loops
 from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.clock import FixedClock
-from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt
+from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed, Receipt
 from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.exceptions.intake import CasePolicy, intake
-from fulfillment_pipelines.ledger.corrections import CorrectionRecord
+from fulfillment_pipelines.ledger.corrections import CorrectionRecord, insert_corrections
+from fulfillment_pipelines.ledger.outbox import DeliveryStatus, deliveries_of, insert_deliveries, update_deliveries
 from fulfillment_pipelines.ledger.readings import list_corrections
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 
@@ -30,15 +36,15 @@ class Target:
     """A system that does as it is told, or answers as a test has prepared.
 
     Attributes:
-        answers: What the next calls of `apply` do: answer with that, or raise it. Then they apply.
+        answers: What the next calls of `apply` do: answer with that, raise it, or do it. Then they apply.
         sights: What the next calls of `read_back` do. Then they tell the truth.
         effects: The keys whose effect it has, once for each time it had it.
         calls: The verbs it was asked, in order.
     """
 
     system: str = "finance"
-    answers: list[Observed | Exception] = field(default_factory=list)
-    sights: list[Observed | Exception] = field(default_factory=list)
+    answers: list[Observed | Exception | Callable[[], object]] = field(default_factory=list)
+    sights: list[Observed | Exception | Callable[[], object]] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     received: list[Correction] = field(default_factory=list)
@@ -47,6 +53,8 @@ class Target:
         self.calls.append("apply")
         self.received.append(correction)
         answer = self.answers.pop(0) if self.answers else Observed.APPLIED
+        if callable(answer):
+            answer = answer() or Observed.APPLIED
         if isinstance(answer, Exception):
             raise answer
         self.effects.append(correction.idempotency_key)
@@ -55,6 +63,8 @@ class Target:
     def read_back(self, correction: Correction) -> Observed:
         self.calls.append("read_back")
         sight = self.sights.pop(0) if self.sights else None
+        if callable(sight):
+            sight = sight()
         if isinstance(sight, Exception):
             raise sight
         return sight or (Observed.APPLIED if correction.idempotency_key in self.effects else Observed.ABSENT)
@@ -80,16 +90,23 @@ class Desk:
             intake(work, findings, runs, policy=self.case_policy, now=now)
             confirmed = confirm(work, findings, now=now)
             stop_loops(work, findings, now=now)
+            lapse(work, now=now)
             proposed = propose(work, findings, policies=self.policies, target_of=lambda role, *_: role, now=now)
             work.commit()
         return confirmed, proposed
 
-    def dispatcher(self, worker: str = "", **changes: Callable[[str], bool]) -> Dispatcher:
+    def dispatcher(
+        self,
+        worker: str = "",
+        *,
+        sink_of: Callable[[str], Target] | None = None,
+        **changes: Callable[[str], bool],
+    ) -> Dispatcher:
         """Return a dispatcher without chance in its waits."""
         return Dispatcher(
             self.ledger,
-            lambda _system: self.target,
-            self.policies.delivery.limits,
+            sink_of or (lambda _system: self.target),
+            self.policies.delivery,
             clock=self.clock,
             machine_clock=self.machine_clock,
             jitter=lambda: 1.0,
@@ -113,6 +130,75 @@ class Desk:
         return record
 
 
+@dataclass
+class Outbox:
+    """Approved corrections of any kind, put straight into the outbox of a desk, and several systems to take them."""
+
+    desk: Desk
+    template: CorrectionRecord
+    systems: dict[str, Target] = field(default_factory=dict)
+
+    def add(self, name: str, *, order: str = "", target: str = "erp", **changes: object) -> str:
+        """Approve a correction now; its name is its key, and its order's unless one is given."""
+        payload = json.dumps({"order_id": order or name})
+        record = replace(
+            self.template,
+            correction_id=f"COR-{name}",
+            idempotency_key=name,
+            target=target,
+            payload=payload,
+            state=CorrectionState.APPROVED,
+            **changes,
+        )
+        record = replace(record, content_hash=content_hash_of(record))
+        with self.desk.ledger.unit_of_work() as work:
+            insert_corrections(work, [record])
+            insert_deliveries(work, [first_delivery(record, self.desk.policies.delivery, self.desk.clock.now())])
+            work.commit()
+        return record.correction_id
+
+    def target(self, name: str) -> Target:
+        """Return a system, which is made when it is first asked for."""
+        return self.systems.setdefault(name, Target(name))
+
+    def dispatcher(self, worker: str = "", **changes: Callable[[str], bool]) -> Dispatcher:
+        """Return a dispatcher that reaches all systems."""
+        return self.desk.dispatcher(worker, sink_of=self.target, **changes)
+
+    def policy(self, target: str, **own: object) -> None:
+        """Let other limits hold for a target."""
+        delivery = self.desk.policies.delivery
+        limits = TargetLimits.model_validate(own)
+        changed = delivery.model_copy(update={"targets": {**delivery.targets, target: limits}})
+        self.desk.policies = replace(self.desk.policies, delivery=changed)
+
+    def states(self) -> dict[str, str]:
+        """Return where each correction stands, by name."""
+        return {record.idempotency_key: str(record.state) for record in self.desk.corrections()}
+
+
+def _outbox(desk: Desk, finding: Finding) -> Outbox:
+    desk.take_in(finding)
+    template = desk.only()
+    with desk.ledger.unit_of_work() as work:
+        (delivery,) = deliveries_of(work, [template.case_id]).values()
+        update_deliveries(work, [replace(delivery, status=DeliveryStatus.DONE)])
+        work.commit()
+    return Outbox(desk, template)
+
+
+@pytest.fixture
+def box(desk: Desk, make_direct: Callable[..., Finding]) -> Outbox:
+    """An outbox on SQLite."""
+    return _outbox(desk, make_direct())
+
+
+@pytest.fixture
+def both_box(both_desk: Desk, make_direct: Callable[..., Finding]) -> Outbox:
+    """An outbox on each database."""
+    return _outbox(both_desk, make_direct())
+
+
 @pytest.fixture
 def desk(sqlite_ledger: Ledger, case_policy: CasePolicy, policies: Policies, noon: datetime) -> Desk:
     """A desk on SQLite."""
@@ -127,9 +213,11 @@ def both_desk(ledger: Ledger, case_policy: CasePolicy, policies: Policies, noon:
 
 @pytest.fixture
 def make_direct(make_finding: Callable[..., Finding]) -> Callable[..., Finding]:
-    """Return a finding whose message is sent at once, without a look first."""
+    """Return a finding whose message is sent at once, without a look first: what a draft bills, given as `qty`."""
+    draft = {"message": "invoice.amend", "precondition": '{"invoiced_qty": "10", "status": "DRAFT"}'}
 
-    def make(**changes: object) -> Finding:
-        return make_finding(**{"message": "invoice.amend", **changes})
+    def make(*, qty: str = "10", order_id: str = "SO-1001", **changes: object) -> Finding:
+        payload = {"invoice_id": "INV-9", "invoice_line_no": 1, "order_id": order_id, "line_no": 2}
+        return make_finding(**{**draft, "payload": json.dumps({**payload, "invoiced_qty": qty}), **changes})
 
     return make

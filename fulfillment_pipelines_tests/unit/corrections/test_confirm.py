@@ -79,7 +79,9 @@ def test_an_unknown_verdict_proves_nothing(desk: Any, make_direct: FindingMaker)
 
 def _step(message: str, done: str, at: Any) -> dict[str, Any]:
     said = {"message": message, "steps_done": done, "watermark_at": at, "snapshots_seen": 2}
-    return {"code": "INT-02", "business_key": "C-1/PO-1", **said}
+    said |= {"target_role": "erp", "correction_class": "G" if message == "hold.apply" else "J"}
+    said |= {"payload": '{"order_id": "SO-2", "hold_type": "DUPLICATE", "reason": "same order as SO-1"}'}
+    return {"code": "INT-02", "business_key": "C-1/PO-1", "precondition": '{"order_id": "SO-2"}', **said}
 
 
 def test_a_step_is_proved_when_a_later_snapshot_lets_the_rule_ask_for_the_next(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -58,11 +59,13 @@ def test_an_approved_correction_is_sent_once_and_acknowledged(both_desk: Any, ma
 
 
 def test_the_target_receives_payload_precondition_and_key(desk: Any, make_direct: FindingMaker) -> None:
-    desk.take_in(make_direct(payload='{"qty": "6", "line_no": 2}', precondition='{"qty": "10"}'))
+    finding = make_direct(qty="6")
+    desk.take_in(finding)
     desk.dispatcher().run()
     (sent,) = desk.target.received
     assert (sent.message, sent.target) == ("invoice.amend", "finance")
-    assert (sent.payload, sent.precondition) == ({"qty": "6", "line_no": 2}, {"qty": "10"})
+    assert (sent.payload, sent.precondition) == (json.loads(finding.payload), json.loads(finding.precondition))
+    assert sent.payload["invoiced_qty"] == "6"
     assert sent.idempotency_key == desk.only().idempotency_key
 
 
@@ -139,16 +142,18 @@ def test_a_refused_correction_is_not_repeated(desk: Any, make_direct: FindingMak
 def test_a_target_that_has_changed_is_decided_anew_on_the_next_snapshot(
     both_desk: Any, make_direct: FindingMaker
 ) -> None:
-    both_desk.take_in(make_direct(precondition='{"qty": "10"}'))
+    both_desk.take_in(make_direct(precondition='{"invoiced_qty": "10", "status": "DRAFT"}'))
     both_desk.target.answers = [PreconditionError("holds 8")]
     assert both_desk.dispatcher().run().superseded == 1
     assert both_desk.only().state is CorrectionState.SUPERSEDED
-    both_desk.take_in(make_direct(precondition='{"qty": "10"}'))
+    both_desk.take_in(make_direct(precondition='{"invoiced_qty": "10", "status": "DRAFT"}'))
     assert both_desk.only().state is CorrectionState.SUPERSEDED
     both_desk.wait(60)
-    both_desk.take_in(make_direct(precondition='{"qty": "8"}', watermark_at=both_desk.clock.now()))
+    both_desk.take_in(
+        make_direct(precondition='{"invoiced_qty": "8", "status": "DRAFT"}', watermark_at=both_desk.clock.now())
+    )
     assert both_desk.dispatcher().run().acked == 1
-    assert [dict(sent.precondition) for sent in both_desk.target.received] == [{"qty": "10"}, {"qty": "8"}]
+    assert [sent.precondition["invoiced_qty"] for sent in both_desk.target.received] == ["10", "8"]
 
 
 @pytest.mark.parametrize("error", [UnknownOutcomeError("timed out"), BadDataError("the answer is not JSON")])
@@ -209,7 +214,17 @@ def test_attempts_are_counted_across_unknown_outcomes(desk: Any, make_direct: Fi
     assert desk.target.calls.count("apply") == desk.policies.delivery.limits.attempts
 
 
-@pytest.mark.parametrize("changes", [{"correction_class": "R"}, {"message": "order.create", "code": "INT-03"}])
+_ORDER = {"code": "INT-03", "message": "order.create", "target_role": "erp", "correction_class": "R"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"message": "invoice.request", "precondition": '{"shipment_id": "SH-7"}'},
+        {**_ORDER, "precondition": '{"channel_order_id": "P-1"}'},
+    ],
+    ids=["listed", "of class R"],
+)
 def test_what_repeats_something_is_looked_at_before_it_is_sent_first(
     desk: Any, make_direct: FindingMaker, changes: dict[str, object]
 ) -> None:
@@ -220,7 +235,7 @@ def test_what_repeats_something_is_looked_at_before_it_is_sent_first(
 
 
 def test_a_misconfigured_target_does_not_stop_the_others(desk: Any, make_direct: FindingMaker) -> None:
-    desk.take_in(make_direct(business_key="SO-1"), make_direct(business_key="SO-2"))
+    desk.take_in(make_direct(business_key="SO-1"), make_direct(business_key="SO-2", order_id="SO-2"))
     desk.target.answers = [ConfigurationError("message is not declared")]
     result = desk.dispatcher().run()
     assert (result.retrying, result.acked) == (1, 1)
@@ -245,18 +260,21 @@ def test_two_dispatchers_at_once_have_one_effect_each(both_desk: Any, make_direc
 
 def test_a_lease_that_ran_out_is_looked_at_before_it_is_sent(both_desk: Any, make_direct: FindingMaker) -> None:
     both_desk.take_in(make_direct())
-    both_desk.dispatcher("dead")._claim(both_desk.clock.now())
+    both_desk.dispatcher("dead")._claim(both_desk.clock.now(), 1)
     dispatcher = both_desk.dispatcher("living", is_gone=lambda _name: False)
     dispatcher.run()
     assert both_desk.target.calls == []
-    both_desk.machine_clock.at += both_desk.policies.delivery.limits.lease_seconds * _SECOND
+    both_desk.machine_clock.at += both_desk.policies.delivery.workers.lease_seconds * _SECOND
+    dispatcher.run()
+    assert both_desk.target.calls == [], "what the silent worker sent may still be under way"
+    both_desk.wait(both_desk.policies.delivery.limits.settle_seconds)
     assert dispatcher.run().acked == 1
     assert both_desk.target.calls == ["read_back", "apply"]
 
 
 def test_the_lease_of_a_process_that_ended_is_taken_over_at_once(desk: Any, make_direct: FindingMaker) -> None:
     desk.take_in(make_direct())
-    desk.dispatcher("dead")._claim(desk.clock.now())
+    desk.dispatcher("dead")._claim(desk.clock.now(), 1)
     assert desk.dispatcher("living", is_gone=lambda name: name == "dead").run().acked == 1
     assert _outcomes(desk) == [
         (DeliveryStep.SEND, Outcome.UNKNOWN_OUTCOME),
@@ -269,7 +287,9 @@ def test_the_lease_of_a_process_that_ended_is_taken_over_at_once(desk: Any, make
 def test_a_row_that_ends_every_worker_is_handed_to_a_person(desk: Any, make_direct: FindingMaker) -> None:
     desk.take_in(make_direct())
     for number in range(20):
-        desk.dispatcher(f"dead-{number}", is_gone=lambda _name: True)._claim(desk.clock.now())
+        dispatcher = desk.dispatcher(f"dead-{number}", is_gone=lambda _name: True)
+        dispatcher._care(desk.clock.now())
+        dispatcher._claim(desk.clock.now(), 1)
     assert desk.only().state is CorrectionState.DEAD_LETTER
 
 
@@ -278,9 +298,9 @@ def test_a_worker_that_lost_its_lease_records_what_it_did_and_decides_nothing(
 ) -> None:
     desk.take_in(make_direct())
     slow = desk.dispatcher("slow")
-    claim = slow._claim(desk.clock.now())
-    desk.dispatcher("other", is_gone=lambda _name: True)._claim(desk.clock.now())
-    slow._deliver(claim)
+    other = desk.dispatcher("other", is_gone=lambda _name: True)
+    desk.target.answers = [lambda: other._care(desk.clock.now())]
+    slow.run(limit=1)
     assert desk.only().state is CorrectionState.UNKNOWN_OUTCOME
     assert [receipt.outcome for receipt in _receipts(desk)] == [Outcome.UNKNOWN_OUTCOME, Outcome.APPLIED]
 
@@ -293,11 +313,13 @@ def test_no_more_is_delivered_than_was_asked_for(desk: Any, make_direct: Finding
 def test_a_case_that_was_cured_meanwhile_is_not_moved_by_a_late_answer(desk: Any, make_direct: FindingMaker) -> None:
     finding = make_direct()
     desk.take_in(finding)
-    dispatcher = desk.dispatcher("late")
-    claim = dispatcher._claim(desk.clock.now())
-    desk.wait(60)
-    desk.take_in()
-    dispatcher._deliver(claim)
+
+    def cured_meanwhile() -> None:
+        desk.wait(60)
+        desk.take_in()
+
+    desk.target.answers = [cured_meanwhile]
+    desk.dispatcher("late").run()
     with desk.ledger.reading() as work:
         case = show_case(work, case_id_of(finding.code, finding.business_key, finding.node)).case
     assert case.state is CaseState.AUTO_CLEARED

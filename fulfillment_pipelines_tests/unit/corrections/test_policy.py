@@ -1,137 +1,73 @@
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
-from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from fulfillment_pipelines.corrections.policies import read_policies
-from fulfillment_pipelines.corrections.policy import (
-    DEFAULT_CLAUSE_ID,
-    Circumstances,
-    CorrectionPolicy,
-    decide,
-)
-from fulfillment_pipelines.domain.correction import CorrectionState
-from fulfillment_pipelines.domain.finding import Finding, Verdict
+from fulfillment_pipelines.corrections.policies import Policies, read_policies
+from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.domain.correction import CorrectionClass
 from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR
-from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope
+from fulfillment_pipelines.reconcile.rules import read_rules
+from fulfillment_pipelines.sql_models import read_models
 
-FindingMaker = Callable[..., Finding]
-CALM = Circumstances("finance", frozenset(), approved_for_target=0, corrected_for_case=0)
-
-
-def test_nothing_against_it_is_approved_by_policy_under_its_clause(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker
-) -> None:
-    decision = decide(make_finding(), CALM, correction_policy)
-    assert decision.state is CorrectionState.APPROVED
-    assert (decision.decided_by, decision.clause_id) == (POLICY_ACTOR, "AUTO-FIN-01")
-
-
-@pytest.mark.parametrize("correction_class", ["P", "G", "R", "N"])
-def test_the_four_automatic_classes_are_approved(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker, correction_class: str
-) -> None:
-    decision = decide(make_finding(correction_class=correction_class), CALM, correction_policy)
-    assert decision.state is CorrectionState.APPROVED
+ROOT = Path(__file__).parents[3]
+SEEDS = ROOT / "data" / "seeds"
+RULES = ROOT / "sql" / "30_reconcile" / "rules"
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("right", "wrong", "words"),
     [
-        ({"correction_class": "J"}, "never automatic"),
-        ({"judgement_reason": "the invoice is posted"}, "judgement: the invoice is posted"),
-        ({"value_at_risk_amount": Decimal("50000.01")}, "above the limit of 50000.00"),
-        ({"currency": "BRL"}, "no value limit is set for currency 'BRL'"),
+        ("classes: [P,", "classes: [X,", r"corrections\.yaml:5"),
+        ("classes: [P,", "classes: [J, P,", "a judgement is never automatic"),
+        ("{code: CRD-02,", "{code: CRD-03,", "one certificate for each code, but not so: CRD-03"),
+        ('precision: "1.00"', 'precision: "1.01"', "less than or equal to 1"),
+        ('{corrections: 1000, amounts: {USD: "1000000.00"', '{corrections: 1, amounts: {USD: "49999.99"', "for ever"),
     ],
 )
-def test_what_needs_a_person_waits_for_one_and_says_why(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker, changes: dict[str, object], reason: str
-) -> None:
-    decision = decide(make_finding(**changes), CALM, correction_policy)
-    assert (decision.state, decision.decided_by) == (CorrectionState.PENDING, "")
-    assert reason in decision.reason
-
-
-def test_a_value_at_the_limit_is_within_it(correction_policy: CorrectionPolicy, make_finding: FindingMaker) -> None:
-    decision = decide(make_finding(value_at_risk_amount=Decimal("50000.00")), CALM, correction_policy)
-    assert decision.state is CorrectionState.APPROVED
-
-
-def test_where_no_money_is_at_risk_the_currency_does_not_matter(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker
-) -> None:
-    decision = decide(make_finding(value_at_risk_amount=Decimal(0), currency=""), CALM, correction_policy)
-    assert decision.state is CorrectionState.APPROVED
-
-
-def test_a_code_without_a_second_source_waits_for_a_second_snapshot(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker
-) -> None:
-    once, twice = make_finding(code="SHP-02"), make_finding(code="SHP-02", snapshots_seen=2)
-    assert decide(once, CALM, correction_policy).state is CorrectionState.PROPOSED
-    decision = decide(twice, CALM, correction_policy)
-    assert (decision.state, decision.clause_id) == (CorrectionState.APPROVED, DEFAULT_CLAUSE_ID)
-
-
-@pytest.mark.parametrize("verdict", [Verdict.TIMING, Verdict.UNKNOWN])
-def test_what_is_not_certain_is_not_corrected(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker, verdict: Verdict
-) -> None:
-    assert decide(make_finding(verdict=verdict), CALM, correction_policy).state is CorrectionState.PROPOSED
-
-
-@pytest.mark.parametrize(
-    "switch",
-    [
-        KillSwitch(SwitchScope.EVERYTHING),
-        KillSwitch(SwitchScope.TARGET, "finance"),
-        KillSwitch(SwitchScope.RULE, "FIN-01"),
-    ],
-)
-def test_an_engaged_switch_leaves_the_decision_to_a_person(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker, switch: KillSwitch
-) -> None:
-    decision = decide(make_finding(), replace(CALM, switches=frozenset({switch})), correction_policy)
-    assert (decision.state, "kill switch" in decision.reason) == (CorrectionState.PENDING, True)
-
-
-def test_the_switch_of_another_target_stops_nothing(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker
-) -> None:
-    elsewhere = frozenset({KillSwitch(SwitchScope.TARGET, "erp"), KillSwitch(SwitchScope.RULE, "FIN-02")})
-    assert (
-        decide(make_finding(), replace(CALM, switches=elsewhere), correction_policy).state is CorrectionState.APPROVED
-    )
-
-
-def test_a_target_that_has_had_its_share_this_hour_waits(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker
-) -> None:
-    full = replace(CALM, approved_for_target=correction_policy.limits.approvals_per_target_and_hour)
-    assert decide(make_finding(), full, correction_policy).state is CorrectionState.PROPOSED
-
-
-def test_a_case_that_goes_in_circles_is_handed_to_a_person(
-    correction_policy: CorrectionPolicy, make_finding: FindingMaker
-) -> None:
-    looping = replace(CALM, corrected_for_case=3)
-    decision = decide(make_finding(), looping, correction_policy)
-    assert (decision.state, decision.reason) == (
-        CorrectionState.PENDING,
-        "corrected 3 times within 24 h and still there",
-    )
-
-
-def test_an_error_in_the_policy_file_is_told_by_line(tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[3] / "data" / "seeds"
-    shutil.copytree(shipped, tmp_path, dirs_exist_ok=True)
+def test_a_policy_that_contradicts_itself_is_refused(tmp_path: Path, right: str, wrong: str, words: str) -> None:
+    shutil.copytree(SEEDS, tmp_path, dirs_exist_ok=True)
     broken = tmp_path / "corrections.yaml"
-    broken.write_text(broken.read_text(encoding="utf-8").replace("classes: [P,", "classes: [X,"), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"corrections\.yaml:5"):
+    text = broken.read_text(encoding="utf-8")
+    assert right in text
+    broken.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=words):
         read_policies(tmp_path)
+
+
+def test_every_code_that_may_be_corrected_without_a_person_is_certified(correction_policy: CorrectionPolicy) -> None:
+    automatic = {
+        rule.code
+        for rule in read_rules(read_models(RULES))
+        if any(route.correction_class is not CorrectionClass.JUDGEMENT for route in rule.routes)
+    }
+    assert {certificate.code for certificate in correction_policy.certification.certificates} == automatic
+
+
+def test_no_certificate_claims_more_cases_than_its_rule_has(correction_policy: CorrectionPolicy) -> None:
+    for certificate in correction_policy.certification.certificates:
+        cases = (RULES / f"{certificate.code.lower().replace('-', '_')}.yaml").read_text(encoding="utf-8")
+        assert certificate.rule_cases <= len(re.findall(r"^- case:", cases, re.MULTILINE)), certificate.code
+
+
+def test_every_clause_is_of_a_code_that_has_a_rule(correction_policy: CorrectionPolicy) -> None:
+    codes = {rule.code for rule in read_rules(read_models(RULES))}
+    assert {clause.code for clause in correction_policy.automatic.clauses} <= codes
+
+
+def test_a_change_of_the_decision_rights_is_another_policy_version(tmp_path: Path) -> None:
+    shutil.copytree(SEEDS, tmp_path, dirs_exist_ok=True)
+    before = read_policies(tmp_path).version
+    changed = tmp_path / "authority.yaml"
+    changed.write_text(changed.read_text(encoding="utf-8").replace("version: 1", "version: 2"), encoding="utf-8")
+    assert read_policies(tmp_path).version != before
+
+
+def test_whoever_certified_or_demoted_a_code_may_govern(policies: Policies) -> None:
+    certificates = policies.gate.certification.certificates
+    deciders = {one.certified_by for one in certificates}
+    deciders |= {one.demoted.demoted_by for one in certificates if one.demoted}
+    assert [name for name in sorted(deciders) if not policies.people.holds(name, "governance")] == []

@@ -35,7 +35,7 @@ def test_a_finding_that_proposes_a_message_becomes_an_approved_correction(
     assert proposed.approved == (record.correction_id,)
     assert (record.state, record.decided_by, record.clause_id) == (CorrectionState.APPROVED, "policy", "AUTO-FIN-01")
     assert (record.target, record.message) == ("finance", "invoice.request")
-    assert record.payload == '{"invoiced_qty":"10","line_no":2,"order_id":"SO-1001"}'
+    assert record.payload == '{"invoiced_qty":"10","line_no":2,"order_id":"SO-1001","shipment_id":"SH-7","uom":"EA"}'
 
 
 def test_decision_outbox_and_audit_are_one_transaction(desk: Any, make_finding: FindingMaker) -> None:
@@ -120,7 +120,7 @@ def test_nothing_new_is_proposed_while_an_earlier_correction_may_still_have_its_
     desk.target.answers = [Observed.QUEUED]
     desk.dispatcher().run()
     desk.wait(30)
-    _, proposed = desk.take_in(make_direct(payload='{"qty": "6"}', watermark_at=desk.clock.now()))
+    _, proposed = desk.take_in(make_direct(qty="6", watermark_at=desk.clock.now()))
     assert (len(proposed.held), len(desk.corrections())) == (1, 1)
 
 
@@ -129,10 +129,10 @@ def test_a_snapshot_older_than_the_acknowledgement_proposes_nothing_new(desk: An
     desk.take_in(make_direct())
     desk.wait(60)
     desk.dispatcher().run()
-    _, proposed = desk.take_in(make_direct(payload='{"qty": "6"}', watermark_at=seen_at))
+    _, proposed = desk.take_in(make_direct(qty="6", watermark_at=seen_at))
     assert len(proposed.held) == 1
     desk.wait(60)
-    _, proposed = desk.take_in(make_direct(payload='{"qty": "6"}', watermark_at=desk.clock.now()))
+    _, proposed = desk.take_in(make_direct(qty="6", watermark_at=desk.clock.now()))
     assert len(proposed.approved) == 1
 
 
@@ -141,7 +141,7 @@ def test_a_failed_attempt_that_sent_nothing_can_still_be_superseded(desk: Any, m
     desk.target.answers = [RetryableError("busy")]
     desk.dispatcher().run()
     desk.wait(1)
-    _, proposed = desk.take_in(make_direct(payload='{"qty": "6"}', watermark_at=desk.clock.now()))
+    _, proposed = desk.take_in(make_direct(qty="6", watermark_at=desk.clock.now()))
     assert (len(proposed.superseded), len(proposed.approved)) == (1, 1)
 
 
@@ -160,7 +160,7 @@ def test_three_corrections_of_one_case_in_a_day_leave_the_fourth_to_a_person(
     desk: Any, make_direct: FindingMaker
 ) -> None:
     for quantity in range(4):
-        desk.take_in(make_direct(payload=f'{{"qty": "{quantity}"}}', watermark_at=desk.clock.now()))
+        desk.take_in(make_direct(qty=str(quantity), watermark_at=desk.clock.now()))
         desk.dispatcher().run()
         desk.wait(600)
     assert len(desk.target.effects) == 3
@@ -168,7 +168,8 @@ def test_three_corrections_of_one_case_in_a_day_leave_the_fourth_to_a_person(
 
 
 def test_no_more_is_approved_for_a_target_than_its_share_of_the_hour(desk: Any, make_finding: FindingMaker) -> None:
-    limits = desk.policies.gate.limits.model_copy(update={"approvals_per_target_and_hour": 2})
+    two = desk.policies.gate.limits.each_target.model_copy(update={"corrections": 2})
+    limits = desk.policies.gate.limits.model_copy(update={"each_target": two})
     desk.policies = replace(desk.policies, gate=desk.policies.gate.model_copy(update={"limits": limits}))
     findings = [make_finding(business_key=f"SO-{number}") for number in range(5)]
     _, proposed = desk.take_in(*findings)

@@ -102,6 +102,17 @@ ENTITY = "entities:\n  lines:\n    contract: lines\n    fields: [a, b]\n    key:
             "either `expect` or",
         ),
         (
+            HTTP + "messages:\n  m:\n    method: PUT\n    path: /x\n    precondition_read: {path: /x}\n",
+            11,
+            "either `expect` or `absent: true`",
+        ),
+        (
+            HTTP + "messages:\n  m:\n    method: PUT\n    path: /x\n"
+            "    precondition_read: {path: /x, absent: true, if_match: true}\n",
+            11,
+            "`if_match` only where a record is expected",
+        ),
+        (
             SQL + "messages:\n  m:\n    insert_into: i\n    key_column: k\n    json_column: j\n"
             "    precondition: {table: t, where: {a: b}}\n",
             12,

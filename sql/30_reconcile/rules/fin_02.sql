@@ -8,7 +8,7 @@
 -- feeds: wms.shipment_lines, erp.shipment_lines, finance.invoice_lines
 -- also: wms.returns, crm.customer_cases
 -- follows: FIN-03, SHP-06
--- correction: invoice.amend -> finance, credit.propose -> finance
+-- correction: invoice.amend -> finance, credit.propose -> finance (J)
 -- class: P
 -- explains: billed
 -- source: domain book 2.7: only legs that have an invoice, credits netted; a leg without one is FIN-01

@@ -7,7 +7,7 @@
 -- owner: Order Desk
 -- feeds: erp.orders, erp.order_lines, erp.shipment_lines, erp.holds
 -- tolerance: int_02_line_set_days
--- correction: hold.apply -> erp, order.cancel -> erp
+-- correction: hold.apply -> erp, order.cancel -> erp (J)
 -- steps: hold.apply, order.cancel
 -- class: G
 -- explains: ordered

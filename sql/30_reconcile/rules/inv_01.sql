@@ -10,7 +10,7 @@
 -- tolerance: inv_01_grace_minutes, inv_01_tolerance_a_percent, inv_01_tolerance_b_percent, inv_01_tolerance_c_percent,
 --     inv_01_tolerance_percent, inv_01_tolerance_qty, inv_01_small_percent
 -- confirm: 2
--- correction: inventory.adjust -> erp, count.request -> wms
+-- correction: inventory.adjust -> erp, count.request -> wms (J)
 -- class: P
 -- explains: on_hand
 -- source: domain book 2.7; X12 947
@@ -166,7 +166,8 @@ select
         'node': node,
         'sku': sku,
         'movement_qty': cast(-residual_on_hand_qty as varchar),
-        'reason_code': '181',
+        -- X12 element 181: 06 is a book adjustment that decreases, 56 one that increases.
+        'reason_code': case when residual_on_hand_qty > 0 then '06' else '56' end,
         'movement_id': movement_id
     }) as payload,
     to_json({'on_hand_qty': cast(erp_on_hand_qty as varchar)}) as precondition,

@@ -9,7 +9,7 @@
 --     erp.order_lines, wms.shipment_lines, channel.order_statuses
 -- also: erp.releases, wms.releases, carrier.shipment_milestones, carrier.transports, finance.invoice_lines
 -- tolerance: shp_05_grace_minutes
--- correction: status.update -> crm, status.update -> channel, eta.update -> crm, eta.update -> channel
+-- correction: status.update -> crm, status.update -> channel, eta.update -> crm (J), eta.update -> channel (J)
 -- class: P
 -- follows: SHP-03, SHP-04
 -- source: domain book 2.7; EXC-R6, SHP-R5

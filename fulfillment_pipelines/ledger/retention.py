@@ -1,0 +1,107 @@
+"""Let go of what the ledger has kept long enough: ended cases with all that belongs to them, and old receipts.
+
+What may go belongs in `corrections.retention`; rows of the audit log are moved, never erased, by `audit_archive`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from fulfillment_pipelines.domain.case import Case
+from fulfillment_pipelines.ledger.cases import cases_by_id
+from fulfillment_pipelines.ledger.tables import (
+    approval,
+    case_event,
+    correction,
+    exception_case,
+    outbox,
+    receipt,
+)
+from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows were let go of.
+
+    Attributes:
+        cases: Ended cases.
+        events: Events in their histories.
+        corrections: Their corrections.
+        approvals: Decisions on them.
+        deliveries: Their rows of the outbox.
+        receipts: Attempts to deliver them, and old receipts of ended cases that stay.
+    """
+
+    cases: int
+    events: int
+    corrections: int
+    approvals: int
+    deliveries: int
+    receipts: int
+
+
+def cases_ended_before(work: UnitOfWork, moment: datetime) -> list[Case]:
+    """Return the cases whose cure was proved before a moment, in order of their identity."""
+    ended = work.rows(select(exception_case.c.case_id).where(exception_case.c.closed_at < moment))
+    cases = cases_by_id(work, (row.case_id for row in ended))
+    return [cases[case_id] for case_id in sorted(cases)]
+
+
+def causes_of_others(work: UnitOfWork, case_ids: Collection[str]) -> frozenset[str]:
+    """Return those of these cases that are the cause of a case which stays, by way of others or directly."""
+    staged = work.stage(case_ids)
+    children = select(exception_case.c.parent_case_id, exception_case.c.case_id)
+    links = work.rows(children.join(staged, staged.c.key == exception_case.c.parent_case_id))
+    going, staying = set(case_ids), set[str]()
+    while found := {row.parent_case_id for row in links if row.parent_case_id in going and row.case_id not in going}:
+        going -= found
+        staying |= found
+    return frozenset(staying)
+
+
+def erase_receipts(work: UnitOfWork, moment: datetime, *, kept: Collection[str]) -> int:
+    """Delete the receipts of ended cases that came before a moment, within `audit_archive.archiving`.
+
+    Args:
+        work: The transaction.
+        moment: Receipts before it go.
+        kept: Cases whose receipts stay all the same.
+
+    Returns:
+        How many went.
+    """
+    staged = work.stage(kept)
+    ended = (
+        select(correction.c.correction_id)
+        .join(exception_case, exception_case.c.case_id == correction.c.case_id)
+        .where(exception_case.c.closed_at.is_not(None), exception_case.c.case_id.not_in(select(staged.c.key)))
+    )
+    return work.change(delete(receipt).where(receipt.c.received_at < moment, receipt.c.correction_id.in_(ended)))
+
+
+def erase_cases(work: UnitOfWork, case_ids: Collection[str]) -> Erased:
+    """Delete cases with all that belongs to them, within `audit_archive.archiving`.
+
+    Args:
+        work: The transaction.
+        case_ids: The cases, none of which is the cause of one that stays.
+
+    Returns:
+        How much went.
+    """
+    staged = work.stage(case_ids)
+    keys = select(staged.c.key)
+    of_cases = select(correction.c.correction_id).where(correction.c.case_id.in_(keys))
+    receipts, approvals, deliveries = (
+        work.change(delete(table).where(table.c.correction_id.in_(of_cases))) for table in (receipt, approval, outbox)
+    )
+    corrections, events, cases = (
+        work.change(delete(table).where(table.c.case_id.in_(keys)))
+        for table in (correction, case_event, exception_case)
+    )
+    return Erased(cases, events, corrections, approvals, deliveries, receipts)

@@ -1,0 +1,215 @@
+"""The last door: what is outside the decision rights or not what was approved never reaches a system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import update
+
+from fulfillment_pipelines.corrections.content import Content
+from fulfillment_pipelines.corrections.guarded_sink import GuardedSink, guarded
+from fulfillment_pipelines.corrections.policies import Policies
+from fulfillment_pipelines.domain.correction import Correction, CorrectionClass, CorrectionState, Observed, Receipt
+from fulfillment_pipelines.domain.finding import Finding
+from fulfillment_pipelines.domain.snapshot import Role
+from fulfillment_pipelines.errors import RejectedError
+from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR
+from fulfillment_pipelines.ledger.tables import correction as correction_table
+from fulfillment_pipelines.messages.catalogue import CATALOGUE
+
+FindingMaker = Callable[..., Finding]
+
+
+@dataclass
+class Counter:
+    """A system that counts what reaches it."""
+
+    system: str = "erp"
+    received: list[Correction] = field(default_factory=list)
+
+    def apply(self, correction: Correction) -> Receipt:
+        self.received.append(correction)
+        return Receipt(correction.idempotency_key, Observed.APPLIED, "", datetime(2026, 3, 2, tzinfo=UTC))
+
+    def read_back(self, correction: Correction) -> Observed:
+        del correction
+        return Observed.UNKNOWN
+
+
+CONFIRMATION = Correction(
+    correction_id="COR-1",
+    target="erp",
+    message="ship.confirm",
+    payload={"shipment_id": "SH-7", "order_id": "SO-1", "line_no": 1, "shipped_qty": "10"},
+    precondition={"shipment_id": "SH-7"},
+    idempotency_key="key-1",
+    correction_class=CorrectionClass.PUBLISH,
+    approved_by=POLICY_ACTOR,
+)
+
+
+def _approved(correction: Correction) -> Correction:
+    """Return it with the hash of its content, as an approval keeps it."""
+    return replace(correction, content_hash=Content.of_correction(correction).sha256)
+
+
+def _refusal(correction: Correction, policies: Policies, role: Role = Role.ERP, system: str = "erp") -> str:
+    counter = Counter(system)
+    with pytest.raises(RejectedError) as refused:
+        GuardedSink(counter, role, policies.authority).apply(correction)
+    assert counter.received == []
+    return str(refused.value)
+
+
+def test_what_was_approved_within_the_rights_is_written_as_it_is(policies: Policies) -> None:
+    counter = Counter()
+    approved = _approved(CONFIRMATION)
+    assert GuardedSink(counter, Role.ERP, policies.authority).apply(approved).observed is Observed.APPLIED
+    assert counter.received == [approved]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"payload": {**CONFIRMATION.payload, "shipped_qty": "100"}}, "not the content that was approved"),
+        ({"precondition": {"shipment_id": "SH-8"}}, "not the content that was approved"),
+        ({"correction_class": CorrectionClass.RETRY}, "not the content that was approved"),
+        ({"version": 2}, "not the content that was approved"),
+        ({"content_hash": ""}, "not the content that was approved"),
+        ({"approved_by": ""}, "nobody has approved it"),
+    ],
+    ids=["payload", "precondition", "class", "version", "no hash", "nobody"],
+)
+def test_what_differs_from_what_was_approved_is_not_written(
+    policies: Policies, changes: dict[str, Any], words: str
+) -> None:
+    assert words in _refusal(replace(_approved(CONFIRMATION), **changes), policies)
+
+
+def test_a_judgement_that_only_the_policy_approved_is_not_written(policies: Policies) -> None:
+    judged = _approved(replace(CONFIRMATION, correction_class=CorrectionClass.JUDGEMENT))
+    assert "a judgement is approved by a person" in _refusal(judged, policies)
+    counter = Counter()
+    GuardedSink(counter, Role.ERP, policies.authority).apply(replace(judged, approved_by="ada"))
+    assert len(counter.received) == 1
+
+
+def test_a_message_outside_the_rights_is_not_written_though_a_person_approved_it(policies: Policies) -> None:
+    outside = _approved(replace(CONFIRMATION, correction_class=CorrectionClass.JUDGEMENT, approved_by="ada"))
+    assert "AUTH-OUTSIDE" in _refusal(outside, policies, role=Role.WMS)
+
+
+def test_a_content_that_its_row_of_the_rights_does_not_admit_is_not_written(policies: Policies) -> None:
+    amended = replace(
+        CONFIRMATION, target="finance", message="invoice.amend", precondition={"invoiced_qty": "9", "status": "POSTED"}
+    )
+    refusal = _refusal(_approved(amended), policies, role=Role.FINANCE, system="finance")
+    assert "AUTH-INVOICE-DRAFT does not allow it: 'status' was POSTED" in refusal
+
+
+def test_only_a_system_that_stands_in_for_the_target_takes_its_corrections(policies: Policies) -> None:
+    approved = _approved(CONFIRMATION)
+    assert "does not stand in for it" in _refusal(approved, policies, system="erp_drop")
+    counter = Counter("erp_drop")
+    sink_of = guarded(
+        lambda _: counter, lambda _: Role.ERP, policies.authority, stands_in_for=lambda _: frozenset({"erp"})
+    )
+    sink_of("erp_drop").apply(approved)
+    assert counter.received == [approved]
+
+
+def test_looking_is_free(policies: Policies) -> None:
+    outside = replace(CONFIRMATION, message="price.set")
+    assert GuardedSink(Counter(), Role.ERP, policies.authority).read_back(outside) is Observed.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way in which something may be tried."""
+
+    message: str
+    role: Role
+    correction_class: CorrectionClass
+    approved_by: str
+    status: str | None
+    is_altered: bool = False
+
+
+_TRIALS = st.builds(
+    Trial,
+    message=st.sampled_from([*sorted(CATALOGUE), "price.set", ""]),
+    role=st.sampled_from(Role),
+    correction_class=st.sampled_from(CorrectionClass),
+    approved_by=st.sampled_from(["", POLICY_ACTOR, "ada"]),
+    status=st.sampled_from(["DRAFT", "POSTED", "CREATED", None]),
+    is_altered=st.booleans(),
+)
+
+
+def _as_approved(trial: Trial) -> Correction:
+    names = CATALOGUE[trial.message].precondition.model_fields if trial.message in CATALOGUE else ()
+    return _approved(
+        replace(
+            CONFIRMATION,
+            message=trial.message,
+            payload={"available_qty": "1", "line_no": 1},
+            precondition={name: trial.status if name == "status" else "2" for name in names},
+            correction_class=trial.correction_class,
+            approved_by=trial.approved_by,
+        )
+    )
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(trial=_TRIALS)
+@example(Trial("ship.confirm", Role.ERP, CorrectionClass.PUBLISH, POLICY_ACTOR, "DRAFT"))
+@example(Trial("hold.resolve", Role.WMS, CorrectionClass.PUBLISH, POLICY_ACTOR, "CREATED"))
+@example(Trial("hold.resolve", Role.FINANCE, CorrectionClass.JUDGEMENT, "ada", "CREATED"))
+@example(Trial("hold.resolve", Role.FINANCE, CorrectionClass.PUBLISH, "ada", "CREATED"))
+def test_whatever_is_tried_only_what_the_rights_grant_and_somebody_approved_reaches_the_system(
+    policies: Policies, trial: Trial
+) -> None:
+    tried, counter = _as_approved(trial), Counter()
+    if trial.is_altered:
+        tried = replace(tried, payload={**tried.payload, "line_no": 2})
+    grant = policies.authority.grant_for(trial.message, trial.role, trial.correction_class)
+    by_person = trial.approved_by == "ada"
+    is_approved = by_person or (
+        trial.approved_by == POLICY_ACTOR and trial.correction_class is not CorrectionClass.JUDGEMENT
+    )
+    is_fit = grant is not None and grant.misfit(tried.payload, tried.precondition) == ""
+    try:
+        GuardedSink(counter, trial.role, policies.authority).apply(tried)
+    except RejectedError:
+        assert counter.received == []
+        assert not (is_fit and is_approved) or trial.is_altered
+    else:
+        assert counter.received == [tried]
+        assert is_fit
+        assert is_approved
+        assert not trial.is_altered
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [{"payload": '{"invoiced_qty":"1000"}'}, {"message": "credit.propose"}, {"target": "erp"}, {"decided_by": ""}],
+    ids=str,
+)
+def test_a_row_of_the_ledger_that_was_changed_by_hand_ends_as_a_dead_letter(
+    both_desk: Any, make_direct: FindingMaker, policies: Policies, tampered: dict[str, str]
+) -> None:
+    both_desk.take_in(make_direct())
+    with both_desk.ledger.unit_of_work() as work:
+        work.change(update(correction_table).values(**tampered), [{}])
+        work.commit()
+    target = both_desk.target
+    both_desk.target = GuardedSink(target, Role.FINANCE, policies.authority)
+    both_desk.dispatcher().run()
+    record = both_desk.only()
+    assert (record.state, target.effects) == (CorrectionState.DEAD_LETTER, [])
