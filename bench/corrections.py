@@ -17,8 +17,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -29,16 +30,16 @@ from fulfillment_pipelines.corrections.confirm import confirm
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.replay import replay
 from fulfillment_pipelines.domain.case import RuleRun
-from fulfillment_pipelines.domain.clock import FixedClock
+from fulfillment_pipelines.domain.clock import FixedClock, WallClock
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Severity, Verdict
 from fulfillment_pipelines.exceptions.intake import CasePolicy, intake, read_case_policy
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
-from fulfillment_pipelines.ledger.readings import CorrectionFilter, list_corrections
+from fulfillment_pipelines.ledger.readings import CaseFilter, CorrectionFilter, list_cases, list_corrections
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
-from fulfillment_pipelines.systems.port import CorrectionSink
 from fulfillment_pipelines.twin.systems.postgres import PostgresServer
 from fulfillment_pipelines_tests.faults.hostile_target import HostileTarget, Tally
 
@@ -46,6 +47,7 @@ _ROOT: Final = Path(__file__).parents[1]
 _RESULTS: Final = Path(__file__).parent / "results" / "corrections.md"
 _BEGINS_AT: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 _VARIANTS: Final = ("keyed", "unkeyed")
+_PERSON: Final = "ada"
 _MOST_ROUNDS: Final = 20
 _COLUMNS: Final = (
     "ledger",
@@ -68,9 +70,10 @@ _MEANING: Final = """\
 Effects are what the target has counted. *Twice* counts effects beyond the first on one object, *lost* the corrections
 without an effect of which the ledger does not say why. *Verified* means that the snapshot after the delivery showed the
 effect and closed the case. *Went wrong* counts the calls in which the target failed. Back-off runs on a simulated
-clock; a call that hangs is waited for, {timeout_seconds:g} s each. CPU is that of the process that delivers, one
-dispatcher. PostgreSQL runs on the same machine, without fsync. Faults in which the target's own books go wrong, or
-somebody else writes in them, are not among these: docs/faults.md has them."""
+clock; a call that hangs is waited for, {timeout_seconds:g} s each. A dead letter is replayed by a person in the next
+round. CPU is that of the process that delivers, with {workers} dispatchers at once. PostgreSQL runs on the same
+machine, without fsync. Faults in which the target's own books go wrong, or somebody else writes in them, are not among
+these: docs/faults.md has them."""
 _WAITED_FOR: Final = ("hangs", "answers byte by byte")
 _UNFINISHED: Final = frozenset(
     {CorrectionState.APPROVED, CorrectionState.RETRYING, CorrectionState.SENT, CorrectionState.UNKNOWN_OUTCOME}
@@ -88,8 +91,8 @@ class Outcome:
         effects: How many effects the target has counted.
         duplicates: Effects beyond the first on one object.
         lost: Corrections without an effect of which the ledger does not say why.
-        verified: Corrections whose effect the next snapshot has proved.
-        dead_letters: Reasons for which a person must look, and how often.
+        verified: Cases that a snapshot after the delivery has closed, because it shows the effect.
+        dead_letters: Reasons for which a person had to look, and how often. Each was replayed, as a person would.
         calls: Calls that the target has had.
         injected: Faults that it has carried out.
         wall_seconds: From the first delivery to the last.
@@ -115,22 +118,27 @@ class Outcome:
 
     @property
     def is_exact(self) -> bool:
-        """Whether each correction had its one effect, or the ledger says why not."""
-        explained = sum(self.dead_letters.values())
-        return not self.duplicates and not self.lost and self.verified + explained == self.corrections
+        """Whether each correction had its one effect, and a snapshot has proved it."""
+        return self.effects == self.verified == self.corrections and not self.duplicates and not self.lost
 
 
 @dataclass
 class Run:
     """A ledger, a target, and the loop between them on a simulated clock."""
 
-    ledger: Ledger
+    url: str
     target: HostileTarget
-    sink: CorrectionSink
+    clock: FixedClock
     policies: Policies
     case_policy: CasePolicy
-    clock: FixedClock
     orders: Sequence[str]
+    workers: int
+    timeout_seconds: float
+    dead_letters: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.url)
+        self.ledger.migrate()
 
     def reconcile(self) -> int:
         """Do what a reconciliation does with the target's present books; return how many invoices are missing."""
@@ -146,56 +154,86 @@ class Run:
 
     def deliver(self) -> None:
         """Deliver everything, letting a minute pass whenever nothing is due."""
-        dispatcher = Dispatcher(
-            self.ledger,
-            lambda _system: self.sink,
-            self.policies.delivery,
-            clock=self.clock,
-            machine_clock=self.clock,
-            jitter=random.Random(1).random,  # noqa: S311 -- spreads waits, keeps no secret
-        )
-        while self.corrections(_UNFINISHED, limit=1):
-            dispatcher.run()
-            self.clock.at += timedelta(minutes=1)
+        with ThreadPoolExecutor(self.workers) as pool, ExitStack() as opened:
+            dispatchers = [self._dispatcher(opened, number) for number in range(self.workers)]
+            while self.corrections(_UNFINISHED, limit=1):
+                for running in [pool.submit(dispatcher.run) for dispatcher in dispatchers]:
+                    running.result()
+                self.clock.at += timedelta(minutes=1)
+
+    def replay_dead_letters(self) -> None:
+        """Do what a person does with a dead letter whose reason has passed."""
+        dead = self.corrections(frozenset({CorrectionState.DEAD_LETTER}), limit=len(self.orders))
+        with self.ledger.unit_of_work() as work:
+            for record in dead:
+                self.dead_letters[record.decision_reason] += 1
+                replay(
+                    work,
+                    record.correction_id,
+                    by=_PERSON,
+                    reason="the target answers again",
+                    policies=self.policies,
+                    now=self.clock.at,
+                )
+            work.commit()
 
     def corrections(self, states: frozenset[CorrectionState], limit: int) -> list[CorrectionRecord]:
         """Return corrections in these states."""
         with self.ledger.reading() as work:
             return list_corrections(work, CorrectionFilter(states=states, limit=limit))
 
+    def _dispatcher(self, opened: ExitStack, number: int) -> Dispatcher:
+        """Return a dispatcher with connections of its own, as each of several processes has."""
+        ledger, system = Ledger(self.url), self.target.system(self.clock, timeout_seconds=self.timeout_seconds)
+        opened.callback(ledger.close)
+        opened.callback(system.close)
+        sink = system.sink()
+        return Dispatcher(
+            ledger,
+            lambda _system: sink,
+            self.policies.delivery,
+            clock=self.clock,
+            machine_clock=WallClock(),
+            jitter=random.Random(number).random,  # noqa: S311 -- spreads waits, keeps no secret
+        )
+
 
 def measure(database: str, url: str, target: HostileTarget, arguments: argparse.Namespace) -> Outcome:
     """Deliver the corrections and count."""
-    clock = FixedClock(_BEGINS_AT)
-    ledger, system = Ledger(url), target.system(clock, timeout_seconds=arguments.timeout)
-    ledger.migrate()
-    orders = [f"SO-{number}" for number in range(1, arguments.count + 1)]
     seeds = _ROOT / "data" / "seeds"
-    run = Run(ledger, target, system.sink(), _ample(read_policies(seeds)), read_case_policy(seeds), clock, orders)
+    run = Run(
+        url=url,
+        target=target,
+        clock=FixedClock(_BEGINS_AT),
+        policies=_ample(read_policies(seeds)),
+        case_policy=read_case_policy(seeds),
+        orders=[f"SO-{number}" for number in range(1, arguments.count + 1)],
+        workers=arguments.workers,
+        timeout_seconds=arguments.timeout,
+    )
     target.clear()
     run.reconcile()
     target.fail(arguments.failing, seed=arguments.seed)
     wall, cpu = time.monotonic(), time.process_time()
     for _ in range(_MOST_ROUNDS):
         run.deliver()
-        clock.at += timedelta(hours=1)
-        if not run.reconcile() or not run.corrections(_UNFINISHED, limit=1):
+        run.clock.at += timedelta(hours=1)
+        if not run.reconcile():
             break
+        run.replay_dead_letters()
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu
-    outcome = _counted(run, database, wall_seconds=wall, cpu_seconds=cpu, timeout_seconds=arguments.timeout)
-    system.close()
-    ledger.close()
+    outcome = _counted(run, database, wall_seconds=wall, cpu_seconds=cpu)
+    run.ledger.close()
     return outcome
 
 
-def _counted(run: Run, database: str, *, wall_seconds: float, cpu_seconds: float, timeout_seconds: float) -> Outcome:
+def _counted(run: Run, database: str, *, wall_seconds: float, cpu_seconds: float) -> Outcome:
     billed, injected = run.target.tally(), run.target.injected()
-    records = run.corrections(frozenset(), limit=2 * len(run.orders))
-    dead = [record for record in records if record.state is CorrectionState.DEAD_LETTER]
-    explained = {json.loads(record.payload)["order_id"] for record in dead}
     with run.ledger.reading() as work:
         report = audit.verify(work)
+        cases = list_cases(work, CaseFilter(limit=len(run.orders)))
     report.require_intact()
+    unfinished = {case.order_id for case in cases if case.closed_at is None}
     hung = sum(count for fault, count in injected.items() if fault.startswith(_WAITED_FOR))
     return Outcome(
         database=database,
@@ -203,14 +241,14 @@ def _counted(run: Run, database: str, *, wall_seconds: float, cpu_seconds: float
         corrections=len(run.orders),
         effects=sum(tally.effects for tally in billed.values()),
         duplicates=sum(tally.effects - 1 for tally in billed.values() if tally.effects > 1),
-        lost=sum(not _standing(billed, order) and order not in explained for order in run.orders),
-        verified=sum(record.state is CorrectionState.VERIFIED for record in records),
-        dead_letters=Counter(record.decision_reason for record in dead),
+        lost=sum(not _standing(billed, order) and order not in unfinished for order in run.orders),
+        verified=sum(case.closed_at is not None for case in cases),
+        dead_letters=run.dead_letters,
         calls=sum(run.target.calls().values()),
         injected=injected,
         wall_seconds=wall_seconds,
         cpu_seconds=cpu_seconds,
-        waited_seconds=hung * timeout_seconds,
+        waited_seconds=hung * run.timeout_seconds,
         audit_rows=report.rows,
     )
 
@@ -289,7 +327,7 @@ def _report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
         "|---" * len(_COLUMNS) + "|",
         *(_row(outcome) for outcome in outcomes),
         "",
-        _MEANING.format(timeout_seconds=arguments.timeout),
+        _MEANING.format(timeout_seconds=arguments.timeout, workers=arguments.workers),
         "",
         "Dead letters, by reason:",
         "",
@@ -342,6 +380,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--ledger", help="address of an empty ledger; without it, one on SQLite and one on PostgreSQL")
     parser.add_argument("--variant", choices=_VARIANTS, help="one kind of target; without it, both")
+    parser.add_argument("--workers", type=int, default=4, help="dispatchers at once")
     parser.add_argument("--timeout", type=float, default=0.1, help="time limit of a call, in seconds")
     parser.add_argument("--into", type=Path, default=_RESULTS, help="where the table is written")
     arguments = parser.parse_args()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from fulfillment_pipelines.commands import delegations
-from fulfillment_pipelines.commands.opening import Config, opened_platform
+from fulfillment_pipelines.commands.opening import Config, opened_for_decisions
 from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.corrections import approval
 from fulfillment_pipelines.corrections.bulk import BulkOrder, BulkResult, amounts_of, decide_all
@@ -58,8 +58,8 @@ def list_waiting(
     Example: fulfillment approvals list --mine ada
     """
     wanted = Waiting(role=role, code=code.upper())
-    with opened_platform(config) as platform, platform.ledger.reading() as work:
-        items = approval_queue(work, wanted, policies=platform.policies, now=platform.clock.now(), mine=mine)
+    with opened_for_decisions(config) as (platform, now), platform.ledger.reading() as work:
+        items = approval_queue(work, wanted, policies=platform.policies, now=now, mine=mine)
     rows = [_item_json(item) for item in items] if as_json else [_item_row(item) for item in items]
     show_rows("Waiting for approval", rows, as_json=as_json, empty="nothing")
     if items and not as_json:
@@ -134,11 +134,11 @@ def edit_correction(
     Example: fulfillment approvals edit COR-0123456789abcdef --set invoiced_qty=5 --by ada --reason "counted again"
     """
     texts = _changes(change)
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         before = approval.correction_of(work, correction_id)
         target = platform.registry.declaration(before.target)
         wanted = Edit(typed_changes(before, texts), by, reason, target.role, tuple(target.messages))
-        after = edit(work, correction_id, wanted, policies=platform.policies, now=platform.clock.now())
+        after = edit(work, correction_id, wanted, policies=platform.policies, now=now)
         work.commit()
     show_rows("New version", [{**_record_row(after), "replaces": after.replaces}], as_json=as_json)
 
@@ -151,8 +151,7 @@ def replay_correction(
 
     Example: fulfillment approvals replay COR-0123456789abcdef --by ada --reason "the period is open again"
     """
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         record = replay(work, correction_id, by=by, reason=reason, policies=platform.policies, now=now)
         work.commit()
     show_rows("Replayed", [_record_row(record)], as_json=as_json)
@@ -166,8 +165,7 @@ def _decide(identity: str | None, order: BulkOrder, *, dry_run: bool, config: Co
             found=identity,
             remedy="leave one of them out",
         )
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         if identity is None:
             result = decide_all(work, order, policies=platform.policies, now=now)
         else:

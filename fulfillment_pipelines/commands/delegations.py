@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fulfillment_pipelines.commands.opening import Config, opened_platform
+from fulfillment_pipelines.commands.opening import Config, opened_for_decisions
 from fulfillment_pipelines.commands.output import AsJson, show_rows
 from fulfillment_pipelines.corrections.delegations import delegate, revoke
 from fulfillment_pipelines.ledger.approvals import Delegation, all_delegations
@@ -35,8 +35,7 @@ def grant(
 
     Example: fulfillment approvals delegate --from ada --to chiara --role billing.lead --until 2026-03-09 --reason leave
     """
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         wanted = Delegation(
             delegator=delegator,
             delegate=delegate_,
@@ -61,8 +60,7 @@ def take_back(
 
     Example: fulfillment approvals revoke 1 --by ada --reason "back from leave"
     """
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         revoked = revoke(work, delegation_id, by=by, reason=reason, policies=platform.policies, now=now)
         work.commit()
     show_rows("Revoked", [_row(revoked, now)], as_json=as_json)
@@ -77,8 +75,7 @@ def list_delegations(
 
     Example: fulfillment approvals delegations --all
     """
-    with opened_platform(config) as platform, platform.ledger.reading() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.reading() as work:
         known = all_delegations(work)
     rows = [_row(one, now) for one in known if everything or _status(one, now) != "over"]
     show_rows("Delegations", rows, as_json=as_json, empty="none")
@@ -89,7 +86,7 @@ def list_people(config: Config = None, as_json: AsJson = False) -> None:
 
     Example: fulfillment approvals people
     """
-    with opened_platform(config) as platform:
+    with opened_for_decisions(config) as (platform, _):
         people = platform.policies.people.everybody
     rows: list[dict[str, Any]] = [
         {

@@ -11,11 +11,12 @@ import typer
 from fulfillment_pipelines.commands.correction_show import show_correction
 from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
 from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.corrections import switching
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
-from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope, engaged_switches, release
+from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope, engaged_switches
 
 exceptions = typer.Typer(no_args_is_help=True, help="The cases: what is wrong, who owns it, by when.")
 corrections = typer.Typer(no_args_is_help=True, help="What was, or would be, written into other systems.")
@@ -97,14 +98,14 @@ def list_corrections(code: Code = None, limit: Limit = 100, config: Config = Non
 @corrections.command("resume")
 def resume_corrections(
     case_id: Annotated[str, typer.Argument(help="Case, for example EXC-0123456789abcdef.")],
-    by: Annotated[str, typer.Option(help="Who decides; it is kept in the audit log.")],
+    by: Annotated[str, typer.Option(help="Who decides: somebody of governance; it is kept in the audit log.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept in the audit log.")],
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a case that was corrected in a loop (SYS-05) be corrected automatically again.
 
-    Example: fulfillment corrections resume EXC-0123456789abcdef --by ada --reason "the nightly job was stopped"
+    Example: fulfillment corrections resume EXC-0123456789abcdef --by ines --reason "the nightly job was stopped"
     """
     switch = KillSwitch(SwitchScope.CASE, case_id)
     # What was sent is stamped with the deployment's clock, and is counted from this moment on.
@@ -117,7 +118,7 @@ def resume_corrections(
                 found="no switch of that case",
                 remedy="`fulfillment exceptions list --code SYS-05` shows the loops there are",
             )
-        release(work, switch, actor=by, reason=reason, now=now)
+        switching.release(work, switch, by=by, reason=reason, policies=platform.policies, now=now)
         work.commit()
     show_rows("Resumed", [{"case_id": case_id, "by": by, "reason": reason, "resumed_at": now}], as_json=as_json)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,17 @@ def opened_platform(config: Path | None) -> Iterator[Platform]:
     with build_platform(read_settings(), config=config) as platform:
         platform.prepare()
         yield platform
+
+
+@contextmanager
+def opened_for_decisions(config: Path | None) -> Iterator[tuple[Platform, datetime]]:
+    """Open what people's decisions need, with the present of the deployment.
+
+    The lake is only asked for the time: a decision does not wait for a run that writes it.
+    """
+    with build_platform(read_settings(), config=config) as platform:
+        platform.prepare_ledger()
+        yield platform, platform.clock.now()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fulfillment_pipelines.commands.output import AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.commands.policy_history import show_diff, show_history
 from fulfillment_pipelines.corrections.gate import GateClause
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.corrections.policy import HourlyCap
@@ -24,6 +25,9 @@ from fulfillment_pipelines.settings import read_settings
 from fulfillment_pipelines.systems.distributor import load_distributor
 
 app = typer.Typer(no_args_is_help=True, help="Decision rights and the gate for automatic correction.")
+
+app.command("history")(show_history)
+app.command("diff")(show_diff)
 
 IntoDocument = Annotated[Path | None, typer.Option("--into", help="Document whose marked place is filled with it.")]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
+from fulfillment_pipelines.commands.opening import Config, opened_for_decisions, reading_ledger
 from fulfillment_pipelines.commands.output import AsJson, show_rows
 from fulfillment_pipelines.corrections import switching
 from fulfillment_pipelines.errors import BadDataError
@@ -43,8 +43,7 @@ def engage(
 
     Example: fulfillment switches engage --scope target --name erp --by ada --reason "it books twice"
     """
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         switch = _named(platform, scope, name)
         switching.engage(work, switch, by=by, reason=reason, policies=platform.policies, now=now)
         work.commit()
@@ -59,8 +58,7 @@ def release(
 
     Example: fulfillment switches release --scope target --name erp --by ines --reason "mended and tried out"
     """
-    with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        now = platform.clock.now()
+    with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         switch = KillSwitch(scope, name)
         switching.release(work, switch, by=by, reason=reason, policies=platform.policies, now=now)
         work.commit()

@@ -63,6 +63,7 @@ class Grant(Seed):
         precondition: Values that must have been read from the target, to be compared again when it is written.
         only_while: Values that a precondition must have had, by its name.
         lowers: Field of payload and precondition that may only become less; empty where that does not matter.
+        compared: Whether a system that can compare must compare the precondition again at the moment of writing.
         because: Why it is safe, to be read by whoever signs the policy.
     """
 
@@ -74,6 +75,7 @@ class Grant(Seed):
     precondition: tuple[str, ...] = ()
     only_while: Mapping[str, tuple[Scalar, ...]] = Field(default_factory=dict)
     lowers: str = ""
+    compared: bool = False
     because: str = Field(min_length=1)
 
     def misfit(self, payload: Mapping[str, Scalar], precondition: Mapping[str, Scalar]) -> str:
@@ -180,6 +182,8 @@ class AuthorityMatrix(Seed):
         for name in (*grant.only_while, grant.lowers):
             if name and name not in grant.precondition:
                 yield f"{grant.clause_id}: {name} among `precondition`, since it is compared"
+        if grant.compared and not grant.precondition:
+            yield f"{grant.clause_id}: a `precondition`, since it is to be compared"
 
 
 def _uses(grant: Grant) -> Iterator[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from fulfillment_pipelines.corrections.case_moves import CaseMoves
 from fulfillment_pipelines.corrections.content import content_hash_of
 from fulfillment_pipelines.corrections.delivery import first_delivery
 from fulfillment_pipelines.corrections.mandate import Authority, Mandate, Refusal
-from fulfillment_pipelines.corrections.obstacles import obstacle_to
+from fulfillment_pipelines.corrections.obstacles import Circumstances, obstacle_to
 from fulfillment_pipelines.corrections.people import People
 from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.corrections.recorded import correction_entry
@@ -110,7 +110,7 @@ class Decisions:
         It is approved only when as many people have approved its content as it needs; until then it waits on.
         """
         asked = self._asked(record)
-        mandate = obstacle_to(asked, self.cases[asked.case_id], self.switches, self.now) or self.may_approve(asked)
+        mandate = self._obstacle_to(asked) or self.may_approve(asked)
         if isinstance(mandate, Refusal):
             return mandate
         given = [*self.standing_approvals(asked), self._recorded(asked, mandate, ApprovalDecision.APPROVED)]
@@ -154,8 +154,7 @@ class Decisions:
     def replay(self, record: CorrectionRecord, delivery: Delivery) -> Refusal | None:
         """Let a dead letter be delivered once more, as it is and under its key, or say why this person may not."""
         asked = self._asked(record)
-        obstacle = obstacle_to(asked, self.cases[asked.case_id], self.switches, self.now)
-        mandate = obstacle or self.authority.to_decide(self.by, asked.approver_role)
+        mandate = self._obstacle_to(asked) or self.authority.to_decide(self.by, asked.approver_role)
         if isinstance(mandate, Refusal):
             return mandate
         replayed = replace(
@@ -191,6 +190,10 @@ class Decisions:
         update_deliveries(work, self._changed_deliveries)
         self._moves.write(work)
         audit.append(work, self._entries)
+
+    def _obstacle_to(self, record: CorrectionRecord) -> Refusal | None:
+        circumstances = Circumstances(self.switches, self.policies.authority, self.now)
+        return obstacle_to(record, self.cases[record.case_id], circumstances)
 
     def _asked(self, record: CorrectionRecord) -> CorrectionRecord:
         """Return the correction with what it needs, where it was decided on before that was written down."""

@@ -209,11 +209,13 @@ class Dispatcher:
         return Step(receipt, answer)
 
     def _is_to_be_recorded(self, desk: _Desk) -> bool:
-        """Whether others should know now: of a system's failure at once, of everything else soon."""
+        """Whether others should know now: that a system is down, or what it asks for, at once; the rest soon."""
         if not desk.attempts:
             return False
-        last = desk.attempts[-1].steps[-1].answer
-        if last.sign is SystemSign.FAILS or last.retry_after_seconds is not None:
+        last = desk.attempts[-1]
+        told = last.steps[-1].answer
+        desk.failures_in_a_row = desk.failures_in_a_row + 1 if told.sign is SystemSign.FAILS else 0
+        if told.retry_after_seconds is not None or last.claim.is_probe or desk.failures_in_a_row > 1:
             return True
         passed = self._machine_clock.now() - desk.recorded_at
         return abs(passed.total_seconds()) >= self._policy.workers.record_seconds
@@ -252,9 +254,11 @@ class _Desk:
         recorded_at: When answers were last recorded, by the machine's clock.
         attempts: Answers that are not recorded yet.
         states: Where the recorded ones stand.
+        failures_in_a_row: Failures of systems since the last answer.
     """
 
     unsent: set[str]
     recorded_at: datetime
     attempts: list[Attempted] = field(default_factory=list)
     states: Counter[CorrectionState] = field(default_factory=Counter)
+    failures_in_a_row: int = 0

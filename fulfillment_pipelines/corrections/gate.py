@@ -29,6 +29,7 @@ class GateClause(StrEnum):
     RIGHTS = OUTSIDE
     JUDGEMENT = "GATE-JUDGEMENT"
     CLASS = "GATE-CLASS"
+    CONTENT = "GATE-CONTENT"
     CERTIFIED = "GATE-CERTIFIED"
     SWITCH = "GATE-SWITCH"
     UNCHANGED = "GATE-UNCHANGED"
@@ -53,9 +54,10 @@ _ASKS = {
     GateClause.RIGHTS: "the decision rights let the message go to the role under its class",
     GateClause.JUDGEMENT: "the rule gives no reason why a person must decide",
     GateClause.CLASS: "the class is one of those that may be automatic; J never is",
+    GateClause.CONTENT: "the content fits the published schema of its message",
     GateClause.CERTIFIED: "the code is certified by back-test, and was not demoted",
     GateClause.SWITCH: "no kill switch is engaged for the platform, the target, the rule or the case",
-    GateClause.UNCHANGED: "what the target held was read and is as the decision rights ask; it is compared again",
+    GateClause.UNCHANGED: "what the target held was read, and is as the decision rights ask",
     GateClause.VALUE: "the value at risk is within the limit of its currency",
     GateClause.LOOP: "the case was not corrected again and again already",
     GateClause.INPUTS: "every input is fresh and met its contract, and the slowest system has had its time",
@@ -137,9 +139,14 @@ def decide(finding: Finding, circumstances: Circumstances, policies: Policies) -
         decided_by=POLICY_ACTOR if objection is None else "",
         clause_id=clause.clause_id if objection is None else objection.clause.value,
         rights_clause_id="" if grant is None else grant.clause_id,
-        reason=clause.because if objection is None else objection.reason,
+        reason=objection.reason if objection is not None else _reason_for(clause, grant),
         policy_version=policies.version,
     )
+
+
+def _reason_for(clause: Clause, grant: Grant | None) -> str:
+    """Return why it may be done: which clause lets it be automatic, and which lets it be written at all."""
+    return clause.because if grant is None else f"{clause.because}; within {grant.clause_id}"
 
 
 def _is_outside_the_rights(question: _Question) -> _Objection | None:

@@ -26,7 +26,8 @@ LEGAL_MOVES: Mapping[CorrectionState, frozenset[CorrectionState]] = MappingProxy
         _S.SUPERSEDED: frozenset({_S.PROPOSED}),
         _S.DEAD_LETTER: frozenset({_S.APPROVED, _S.SUPERSEDED}),
         _S.REJECTED: frozenset(),
-        _S.VERIFIED: frozenset(),
+        # One step of several whose effect a later snapshot no longer shows; its case was not ended by it.
+        _S.VERIFIED: frozenset({_S.ACKED}),
     }
 )
 """Where a correction may go from each state."""

@@ -1,29 +1,51 @@
-"""What stands in the way of an approval, whoever gives it: it comes too late, or a kill switch covers it.
+"""What stands in the way of an approval, whoever gives it: too late, stopped, or to be refused at the door anyhow.
 
 Each obstacle says what happened and what to do. Who may approve belongs in `mandate`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from fulfillment_pipelines.corrections.authority import AuthorityMatrix
 from fulfillment_pipelines.corrections.content import content_hash_of
 from fulfillment_pipelines.corrections.mandate import Refusal
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.domain.correction import CorrectionState
+from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
 from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope
+from fulfillment_pipelines.messages.catalogue import message_type, read_message
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What an approval meets, whoever gives it.
+
+    Attributes:
+        switches: Kill switches that are engaged.
+        authority: The decision rights.
+        now: The moment.
+    """
+
+    switches: frozenset[KillSwitch]
+    authority: AuthorityMatrix
+    now: datetime
+
 
 _ANEW: Final = (
     "if the difference still stands, the next snapshot proposes it anew; `fulfillment approvals list` shows it"
 )
 
 
-def obstacle_to(record: CorrectionRecord, case: Case, switches: frozenset[KillSwitch], now: datetime) -> Refusal | None:
+def obstacle_to(record: CorrectionRecord, case: Case, circumstances: Circumstances) -> Refusal | None:
     """Return what keeps a correction from being approved now; None where nothing does."""
+    switches, now = circumstances.switches, circumstances.now
     if case.closed_at is not None:
         return Refusal("the difference is gone: a later snapshot has proved the cure", "nothing is to be corrected")
     if record.expires_at is not None and record.expires_at <= now and record.state is CorrectionState.PENDING:
@@ -33,11 +55,42 @@ def obstacle_to(record: CorrectionRecord, case: Case, switches: frozenset[KillSw
             "its content is not the content that was proposed",
             "the ledger was changed by hand: `fulfillment audit verify`, then reject it",
         )
+    unfit = _unfit(record) or _outside_rights(record, circumstances.authority)
+    if unfit is not None:
+        return unfit
     covering = sorted(covering_switches(record, switches), key=lambda switch: (switch.scope, switch.name))
     if covering:
         named = ", ".join(f"{switch.scope} {switch.name}".strip() for switch in covering)
         return Refusal(f"a kill switch is engaged for {named}", release_remedy(covering[0]))
     return None
+
+
+def _unfit(record: CorrectionRecord) -> Refusal | None:
+    try:
+        read_message(message_type(record.message), json.loads(record.payload), json.loads(record.precondition))
+    except (BadDataError, ConfigurationError) as error:
+        return Refusal(
+            f"its content does not fit its message: {error.found}",
+            f"reject it, or mend it: `fulfillment approvals edit {record.correction_id} --set <field>=<value> ...`",
+        )
+    return None
+
+
+def _outside_rights(record: CorrectionRecord, authority: AuthorityMatrix) -> Refusal | None:
+    """Look for a row that allows it to some role; to which one it goes is asked at the door."""
+    payload, precondition = json.loads(record.payload), json.loads(record.precondition)
+    grants = [
+        grant
+        for grant in authority.grants
+        if grant.message == record.message and record.correction_class in grant.classes
+    ]
+    misfits = [f"{grant.clause_id}: {grant.misfit(payload, precondition)}" for grant in grants]
+    if any(not grant.misfit(payload, precondition) for grant in grants):
+        return None
+    return Refusal(
+        "; ".join(misfits) or f"the decision rights know no {record.message} of class {record.correction_class}",
+        "reject it: nobody can approve what lies outside the decision rights (`fulfillment policy matrix`)",
+    )
 
 
 def covering_switches(record: CorrectionRecord, switches: frozenset[KillSwitch]) -> frozenset[KillSwitch]:

@@ -7,7 +7,6 @@ delivered, and one that is delivered was approved. Delivering belongs in `dispat
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,14 +18,14 @@ from fulfillment_pipelines.corrections.caps import HourlyApprovals
 from fulfillment_pipelines.corrections.case_moves import CaseMoves
 from fulfillment_pipelines.corrections.content import content_hash_of
 from fulfillment_pipelines.corrections.delivery import first_delivery
-from fulfillment_pipelines.corrections.gate import Circumstances, Decision, decide
+from fulfillment_pipelines.corrections.dossier import Dossier, Subject, canonical_json, dossier_of, json_object
+from fulfillment_pipelines.corrections.gate import Circumstances, Decision, GateClause, decide
 from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.corrections.recorded import correction_entry
 from fulfillment_pipelines.corrections.versions import lives_on_in_an_edit
 from fulfillment_pipelines.domain.case import Case, CaseState
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
-from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.exceptions.intake import findings_by_case
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.cases import cases_by_id
@@ -51,6 +50,9 @@ from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
 TargetOf: TypeAlias = Callable[[str, str, str], str]
 """Returns the declared name of the system that plays a role at a node and takes a message."""
+
+MessagesOf: TypeAlias = Callable[[str], Sequence[str] | None]
+"""Returns the messages that a system takes; None where that is not known."""
 
 _SEPARATOR = "\n"
 _WAITING = frozenset({CorrectionState.PROPOSED, CorrectionState.PENDING})
@@ -92,7 +94,7 @@ def idempotency_key_of(case: Case, target: str, finding: Finding) -> str:
             str(case.times_opened),
             target,
             finding.message,
-            _canonical(finding.payload),
+            canonical_json(json_object(finding.payload)),
             finding.rule_version,
         )
     )
@@ -100,7 +102,13 @@ def idempotency_key_of(case: Case, target: str, finding: Finding) -> str:
 
 
 def propose(
-    work: UnitOfWork, findings: Iterable[Finding], *, policies: Policies, target_of: TargetOf, now: datetime
+    work: UnitOfWork,
+    findings: Iterable[Finding],
+    *,
+    policies: Policies,
+    target_of: TargetOf,
+    now: datetime,
+    messages_of: MessagesOf = lambda _: None,
 ) -> ProposalResult:
     """Decide on the corrections that findings propose, within the running transaction; the caller commits.
 
@@ -112,10 +120,11 @@ def propose(
         policies: What may be automatic, and how it is delivered.
         target_of: Resolves the role a rule names, at the finding's node.
         now: The moment of the decision.
+        messages_of: Says whether a target takes the message that would undo a correction.
 
     Raises:
         ConfigurationError: No system plays the role.
-        BadDataError: A payload or precondition is not a JSON object.
+        BadDataError: A payload, a precondition or the evidence is not a JSON object.
         RetryableError: The ledger is busy; repeat the whole transaction.
     """
     work.take_turn("intake")
@@ -123,6 +132,7 @@ def propose(
     cases = cases_by_id(work, by_case)
     desk = _Desk(
         policies=policies,
+        messages_of=messages_of,
         now=now,
         earlier=corrections_of(work, by_case),
         deliveries=deliveries_of(work, by_case),
@@ -149,6 +159,7 @@ class _Desk:
     """The decisions of one transaction, collected before they are written."""
 
     policies: Policies
+    messages_of: MessagesOf
     now: datetime
     earlier: Mapping[str, Sequence[CorrectionRecord]]
     deliveries: Mapping[str, Delivery]
@@ -177,8 +188,11 @@ class _Desk:
         if any(self._binds(record, finding) for record in others):
             self._note("held", case.case_id)
             return
+        dossier = dossier_of(_subject(finding), self.messages_of(target))
         decision = decide(finding, self._circumstances(case, finding, target), self.policies)
-        fresh = self._with_requirement(_record(case, target, finding, key=key, decision=decision, now=self.now))
+        decision = _unless_unfit(decision, dossier.problem)
+        fresh = _record(case, target, finding, key=key, decision=decision, dossier=dossier, now=self.now)
+        fresh = self._with_requirement(fresh)
         for record in others:
             if record.state in _WAITING | _UNSENT:
                 self._supersede(record, fresh.correction_id)
@@ -250,32 +264,31 @@ class _Desk:
         waits_on = same.state is fresh.state
         state = same.state if waits_on else lifecycle.move(_waiting_again(same), fresh.state).state
         renewed = replace(
-            same,
+            fresh,
             state=state,
-            correction_class=fresh.correction_class,
-            precondition=fresh.precondition,
-            judgement_reason=fresh.judgement_reason,
-            value_amount=fresh.value_amount,
-            currency=fresh.currency,
-            watermark_at=fresh.watermark_at,
-            decided_at=fresh.decided_at,
-            decided_by=fresh.decided_by,
-            clause_id=fresh.clause_id,
-            policy_version=fresh.policy_version,
-            decision_reason=fresh.decision_reason,
-            approver_role=fresh.approver_role,
-            approvals_needed=fresh.approvals_needed,
+            proposed_at=same.proposed_at,
+            proposed_by=same.proposed_by,
+            version=same.version,
+            replaces=same.replaces,
+            sent_at=same.sent_at,
+            acked_at=same.acked_at,
+            reference=same.reference,
+            verified_at=same.verified_at,
+            proving_watermark_at=same.proving_watermark_at,
+            unproved_watermarks=same.unproved_watermarks,
+            last_unproved_watermark_at=same.last_unproved_watermark_at,
             # What waits on lapses when it would have, however often a snapshot refreshes it.
             expires_at=same.expires_at or fresh.expires_at if waits_on else fresh.expires_at,
-            superseded_by=None,
         )
         renewed = replace(renewed, content_hash=content_hash_of(renewed))
         if renewed != same:
             self.updates.append(renewed)
-        if waits_on:
-            self._note("unchanged", same.correction_id)
-        else:
+        if not waits_on:
             self._carry_out(renewed, case)
+            return
+        self._note("unchanged", same.correction_id)
+        if renewed != same:
+            self._audit("correction.renewed", renewed)
 
     def _with_requirement(self, record: CorrectionRecord) -> CorrectionRecord:
         if record.state is not CorrectionState.PENDING:
@@ -318,8 +331,29 @@ def _waiting_again(record: CorrectionRecord) -> CorrectionRecord:
     return lifecycle.move(record, CorrectionState.PROPOSED)
 
 
+def _subject(finding: Finding) -> Subject:
+    return Subject(
+        message=finding.message,
+        payload=json_object(finding.payload),
+        precondition=json_object(finding.precondition),
+        amount=to_amount(finding.value_at_risk_amount),
+        currency=finding.currency,
+        order_id=finding.order_id,
+        evidence=json_object(finding.evidence),
+    )
+
+
+def _unless_unfit(decision: Decision, problem: str) -> Decision:
+    """Leave to a person what no target could read, so that the mistake of one rule stops no other."""
+    if not problem:
+        return decision
+    if decision.state is CorrectionState.PENDING:
+        return replace(decision, reason=f"{decision.reason}; {problem}")
+    return replace(decision, state=CorrectionState.PENDING, decided_by="", clause_id=GateClause.CONTENT, reason=problem)
+
+
 def _record(
-    case: Case, target: str, finding: Finding, *, key: str, decision: Decision, now: datetime
+    case: Case, target: str, finding: Finding, *, key: str, decision: Decision, dossier: Dossier, now: datetime
 ) -> CorrectionRecord:
     record = CorrectionRecord(
         correction_id=f"COR-{key[:16]}",
@@ -329,8 +363,8 @@ def _record(
         target=target,
         message=finding.message,
         correction_class=decision.correction_class,
-        payload=_canonical(finding.payload),
-        precondition=_canonical(finding.precondition),
+        payload=canonical_json(json_object(finding.payload)),
+        precondition=canonical_json(json_object(finding.precondition)),
         idempotency_key=key,
         state=decision.state,
         rule_version=finding.rule_version,
@@ -344,25 +378,10 @@ def _record(
         clause_id=decision.clause_id,
         policy_version=decision.policy_version,
         decision_reason=decision.reason,
+        diff=dossier.diff,
+        inverse=dossier.inverse,
+        impact=dossier.impact,
+        evidence=dossier.evidence,
+        evidence_hash=dossier.evidence_hash,
     )
     return replace(record, content_hash=content_hash_of(record))
-
-
-def _canonical(text: str) -> str:
-    """Return a JSON object with its keys in order and without blanks; no line break is left in it."""
-    try:
-        content = json.loads(text or "{}")
-    except json.JSONDecodeError as error:
-        raise _not_an_object(text) from error
-    if not isinstance(content, dict):
-        raise _not_an_object(text)
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def _not_an_object(text: str) -> BadDataError:
-    return BadDataError(
-        "A finding's payload or precondition is not a JSON object.",
-        expected='for example {"order_id": "SO-1001"}',
-        found=text[:200],
-        remedy="correct the rule's SQL file",
-    )

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from fulfillment_pipelines.corrections.authority import AuthorityMatrix
+from fulfillment_pipelines.domain.correction import CorrectionClass
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.reconcile.rules import MessageRoute, Rule
+from fulfillment_pipelines.systems.declaration import HttpMessage, SqlMessage, SystemDeclaration
 from fulfillment_pipelines.systems.yaml_file import line_of_key
 
 
@@ -24,13 +27,27 @@ class DeclaredMessages:
         system: Declared name.
         role: What it is to the distributor.
         messages: Names of its messages.
+        uncompared: Those whose precondition it could compare when it is written, and does not; a system that takes
+            files cannot.
         path: The declaration.
     """
 
     system: str
     role: Role
     messages: tuple[str, ...]
+    uncompared: frozenset[str]
     path: Path
+
+    @classmethod
+    def of(cls, declaration: SystemDeclaration, path: Path) -> Self:
+        """Return what a declaration says, as it was read from a file."""
+        uncompared = frozenset(
+            name
+            for name, message in declaration.messages.items()
+            if (isinstance(message, HttpMessage) and not (message.precondition or message.precondition_read))
+            or (isinstance(message, SqlMessage) and message.precondition is None)
+        )
+        return cls(declaration.name, declaration.role, tuple(declaration.messages), uncompared, path)
 
 
 def require_within_rights(
@@ -62,6 +79,21 @@ def _require_messages(
                 expected=authority.allowed(message),
                 found=f"{message} -> {system.system} ({system.role})",
                 remedy="remove the message, or have `data/seeds/authority.yaml` grant it",
+            )
+        if message in system.uncompared:
+            _require_no_comparison(authority, system, message)
+
+
+def _require_no_comparison(authority: AuthorityMatrix, system: DeclaredMessages, message: str) -> None:
+    for correction_class in CorrectionClass:
+        grant = authority.grant_for(message, system.role, correction_class)
+        if grant is not None and grant.compared:
+            raise ConfigurationError(
+                f"{system.path}:{line_of_key(system.path, 'messages', message)}: {grant.clause_id} lets '{message}' go "
+                f"to '{system.system}' only if what was read is compared again when it is written.",
+                expected=f"a `precondition` of the message that compares {', '.join(grant.precondition)}",
+                found="none",
+                remedy="declare it, so that a value that has changed since is not overwritten",
             )
 
 

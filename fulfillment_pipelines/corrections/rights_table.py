@@ -28,7 +28,7 @@ def markdown_tables(policies: Policies) -> str:
             _table(("Attribute", "Authority", "What it is", "Clause"), _attributes(policies.authority)),
             "## What may be written where",
             _table(
-                ("Message", "Class", "Into", "Writes (authority)", "Read before and compared", "Because", "Clause"),
+                ("Message", "Class", "Into", "Writes (authority)", "Read before", "Because", "Clause"),
                 _grants(policies.authority),
             ),
             "## What must be so before it is done without a person",
@@ -67,7 +67,9 @@ def conditions_of(grant: Grant) -> str:
     for name in grant.precondition:
         values = " or ".join(str(value) for value in grant.only_while.get(name, ()))
         told.append(f"{name} (while {values})" if values else name)
-    return ", ".join([*told, f"only lowers {grant.lowers}"] if grant.lowers else told)
+    if grant.lowers:
+        told.append(f"only lowers {grant.lowers}")
+    return ", ".join(told) + ("; compared when written" if grant.compared else "")
 
 
 def writes_of(grant: Grant, authority: AuthorityMatrix) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, func, or_, select, update
 
 from fulfillment_pipelines.domain.correction import Observed
 from fulfillment_pipelines.ledger.corrections import ALL_OF_A_CORRECTION, CorrectionRecord, record_of
@@ -131,28 +131,7 @@ def release(work: UnitOfWork, correction_ids: Collection[str], worker: str) -> N
 
 def permit_of(work: UnitOfWork, correction_id: str, worker: str) -> Permit:
     """Return whether a claimed row may go now."""
-    noticed = (
-        select(func.max(target_notice.c.observed))
-        .where(
-            target_notice.c.idempotency_key == correction.c.idempotency_key,
-            target_notice.c.observed == Observed.APPLIED,
-        )
-        .scalar_subquery()
-    )
-    (row,) = work.rows(
-        select(
-            outbox.c.status,
-            outbox.c.leased_by,
-            _stopped().label("is_stopped"),
-            func.coalesce(target_health.c.circuit, Circuit.CLOSED).label("circuit"),
-            target_health.c.probe_at,
-            noticed.label("noticed"),
-        )
-        .select_from(outbox)
-        .join(correction, correction.c.correction_id == outbox.c.correction_id)
-        .outerjoin(target_health, target_health.c.target == outbox.c.via)
-        .where(outbox.c.correction_id == correction_id)
-    )
+    (row,) = work.rows(_PERMIT, {"the_correction_id": correction_id})
     return Permit(
         is_held=row.status == DeliveryStatus.LEASED and row.leased_by == worker,
         is_stopped=bool(row.is_stopped),
@@ -291,3 +270,32 @@ def _is_behind_another() -> ColumnElement[bool]:
         before.c.priority <= outbox.c.priority,
         approved_before,
     )
+
+
+def _permit() -> Select[Any]:
+    noticed = (
+        select(func.max(target_notice.c.observed))
+        .where(
+            target_notice.c.idempotency_key == correction.c.idempotency_key,
+            target_notice.c.observed == Observed.APPLIED,
+        )
+        .scalar_subquery()
+    )
+    return (
+        select(
+            outbox.c.status,
+            outbox.c.leased_by,
+            _stopped().label("is_stopped"),
+            func.coalesce(target_health.c.circuit, Circuit.CLOSED).label("circuit"),
+            target_health.c.probe_at,
+            noticed.label("noticed"),
+        )
+        .select_from(outbox)
+        .join(correction, correction.c.correction_id == outbox.c.correction_id)
+        .outerjoin(target_health, target_health.c.target == outbox.c.via)
+        .where(outbox.c.correction_id == bindparam("the_correction_id"))
+    )
+
+
+# Asked before every single message: built once, since that takes longer than to execute it.
+_PERMIT: Final = _permit()

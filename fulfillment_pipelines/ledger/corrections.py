@@ -6,7 +6,7 @@ What is still to be done to deliver them belongs in `outbox`; whether one is mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -222,14 +222,14 @@ def corrections_of_ended_cases(work: UnitOfWork, states: Iterable[CorrectionStat
     return [EndedCorrection(record_of(row), row.case_proving_watermark_at) for row in rows]
 
 
-def count_unproved_watermarks(work: UnitOfWork) -> int:
+def count_unproved_watermarks(work: UnitOfWork) -> list[CorrectionRecord]:
     """Count, on every acknowledged correction, a watermark at which its case was still seen after the acknowledgement.
 
     Returns:
-        How many corrections were counted up; a watermark counts once.
+        The corrections that were counted up, as they stand then; a watermark counts once.
     """
     rows = work.rows(
-        select(correction.c.correction_id, exception_case.c.last_seen_watermark_at)
+        select(*ALL_OF_A_CORRECTION, exception_case.c.last_seen_watermark_at)
         .join(exception_case, exception_case.c.case_id == correction.c.case_id)
         .where(
             exception_case.c.closed_at.is_(None),
@@ -254,4 +254,11 @@ def count_unproved_watermarks(work: UnitOfWork) -> int:
             for row in rows
         ],
     )
-    return len(rows)
+    return [
+        replace(
+            record_of(row),
+            unproved_watermarks=row.unproved_watermarks + 1,
+            last_unproved_watermark_at=row.last_seen_watermark_at,
+        )
+        for row in rows
+    ]

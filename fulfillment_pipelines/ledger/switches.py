@@ -91,4 +91,4 @@ def release(work: UnitOfWork, switch: KillSwitch, *, actor: str, reason: str, no
 
 def _record(work: UnitOfWork, switch: KillSwitch, action: str, *, actor: str, reason: str, now: datetime) -> None:
     subject = subject_of(switch.scope, switch.name)
-    audit.append(work, [audit.AuditEntry(now, actor, action, subject, {"reason": reason})])
+    audit.append(work, [audit.AuditEntry(now, actor, action, subject, {}, reason)])

@@ -29,6 +29,7 @@ from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.errors import FulfillmentError
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.exceptions.seeds import read_calendars
+from fulfillment_pipelines.ledger.approved_content import ApprovedContent, approved_content
 from fulfillment_pipelines.ledger.control_numbers import LedgerControlNumbers
 from fulfillment_pipelines.ledger.policy_editions import PolicyFile, record_policies
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
@@ -77,6 +78,10 @@ class Platform:
         """Return the declared name of the system that plays a role at a node and takes a message."""
         return self.registry.system_for(Role(role), node, message)
 
+    def messages_of(self, system: str) -> tuple[str, ...]:
+        """Return the messages that a system takes."""
+        return tuple(self.registry.declaration(system).messages)
+
     def refresh_clock(self) -> None:
         """Let the clock notice what the systems have reported since."""
         if isinstance(self.clock, ReportedClock):
@@ -99,9 +104,13 @@ class Platform:
 
     def prepare(self) -> None:
         """Create what is missing in the lake and the ledger; safe to call always."""
+        self.prepare_ledger()
+        self.warehouse.write(partial(create_operations_tables, self.settings.project_root / "sql" / "00_operations"))
+
+    def prepare_ledger(self) -> None:
+        """Create what is missing in the ledger alone, for what people decide while a run may be writing the lake."""
         self.ledger.migrate()
         self._record_policies()
-        self.warehouse.write(partial(create_operations_tables, self.settings.project_root / "sql" / "00_operations"))
 
     def _record_policies(self) -> None:
         """Let the audit log tell which policies and rules decide from now on, where they are others than before."""
@@ -180,7 +189,7 @@ def build_platform(
 
 def _require_within_rights(policies: Policies, distributor: Distributor, registry: Registry, sql: Path) -> None:
     declared = [
-        DeclaredMessages(declaration.name, declaration.role, tuple(declaration.messages), path)
+        DeclaredMessages.of(declaration, path)
         for path, declaration in zip(distributor.systems, registry.declarations.values(), strict=True)
     ]
     require_within_rights(policies.authority, declared, read_rules(read_models(sql / "30_reconcile" / "rules")))
@@ -199,6 +208,7 @@ def _dispatcher(
         registry.sink,
         lambda system: registry.declaration(system).role,
         policies.authority,
+        approval_of=partial(_approval_of, ledger),
         stands_in_for=policies.delivery.stands_in_for,
     )
     return Dispatcher(
@@ -209,6 +219,11 @@ def _dispatcher(
         machine_clock=machine_clock,
         jitter=jitter or random.SystemRandom().random,
     )
+
+
+def _approval_of(ledger: Ledger, correction_id: str) -> ApprovedContent | None:
+    with ledger.reading() as work:
+        return approved_content(work, correction_id)
 
 
 def runtime_folder(settings: Settings, distributor: Distributor) -> Path:

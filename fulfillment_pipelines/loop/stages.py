@@ -166,10 +166,17 @@ def decide(platform: Platform) -> Decisions:
     now = platform.clock.now()
     with platform.ledger.unit_of_work() as work:
         taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
-        confirmed = confirm(work, findings, now=now)
+        confirmed = confirm(work, findings, now=now, runs=runs, reopened=taken.reopened)
         stop_loops(work, findings, now=now)
         lapse(work, now=now)
-        proposed = propose(work, findings, policies=platform.policies, target_of=platform.target_of, now=now)
+        proposed = propose(
+            work,
+            findings,
+            policies=platform.policies,
+            target_of=platform.target_of,
+            now=now,
+            messages_of=platform.messages_of,
+        )
         work.commit()
     return Decisions(taken, confirmed, proposed)
 

@@ -93,7 +93,7 @@ class InventoryAdjust(MessagePart):
     node: Node
     sku: Sku
     movement_qty: Annotated[QuantityChange, Field(description="Signed change of the quantity on hand.")]
-    reason_code: Annotated[Text, Field(description="Why, in the ERP's code, of X12 element 181, for example 06 (book adjustment decrease).")]
+    reason_code: Annotated[Text, Field(description="Why, a code of X12 element 181, for example 06.")]
     movement_id: Annotated[Text, Field(description="Number of the movement, or of all that add up to it.")]
     uom: Uom | None = None
 

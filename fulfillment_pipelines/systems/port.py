@@ -60,6 +60,7 @@ class CorrectionSink(Protocol):
             PreconditionError: The system no longer holds the value the correction was decided on.
             RejectedError: The system refuses the correction.
             UnknownOutcomeError: It was sent and no answer came: read back before anything else.
+            DuplicateEffectError: The system shows the effect more than once.
             ConfigurationError: The message is not declared, or the payload lacks a field it needs.
         """
         ...
@@ -69,6 +70,7 @@ class CorrectionSink(Protocol):
 
         Raises:
             SystemDownError: The system did not answer.
+            DuplicateEffectError: The system shows the effect more than once.
             ConfigurationError: The message is not declared, or the credentials are wrong.
         """
         ...

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,7 +39,6 @@ _FINANCE = Path(__file__).with_name("counting_finance.yaml")
 
 def _do_nothing() -> None:
     pass
-
 
 
 class CountingSink:
@@ -108,6 +108,12 @@ def dispatcher_of(
         worker=worker,
         **named,
     )
+
+
+def with_worker_limits(policies: Policies, **changes: object) -> Policies:
+    """Return the policies with other limits for workers."""
+    workers = policies.delivery.workers.model_copy(update=changes)
+    return replace(policies, delivery=policies.delivery.model_copy(update={"workers": workers}))
 
 
 def unbilled(make_finding: Callable[..., Finding], order_id: str, line_no: int = 1, **changes: object) -> Finding:

@@ -1,7 +1,8 @@
 """The ledger's database fails while corrections are delivered: restarted, cut off, or locked by somebody else.
 
 Each fault hits every transaction that a worker makes, at its beginning, before its commit, and between the commit and
-its answer. The worker stops with an error that can be tried again, and then goes on.
+its answer. Where it passes at once, the worker repeats the transaction; where it lasts, the worker stops with an error
+that says so, and goes on when it is started again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import literal, select
 
 from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.domain.case import case_id_of
@@ -28,7 +28,6 @@ from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.exceptions.intake import CasePolicy
 from fulfillment_pipelines.ledger.readings import show_case
-from fulfillment_pipelines.ledger.unit_of_work import Ledger, UnitOfWork
 from fulfillment_pipelines_tests.faults.delivering import (
     CountingSink,
     assert_the_audit_chain_is_whole,
@@ -37,11 +36,24 @@ from fulfillment_pipelines_tests.faults.delivering import (
     dispatcher_of,
     run_out,
     unbilled,
+    with_worker_limits,
+)
+from fulfillment_pipelines_tests.faults.pointed_ledger import (
+    BEGINS,
+    COMMITS,
+    HAS_COMMITTED,
+    READS,
+    PointedLedger,
 )
 from fulfillment_pipelines_tests.postgres_server import PostgresServer
 
 FINDINGS = {"invoice.hold": billed_too_soon, "invoice.request": unbilled}
-BEGIN, COMMIT, ANSWER = "begins", "commits", "has committed"
+DURATIONS = {
+    "for a moment": "the worker repeats its transaction",
+    "for long": "the worker stops with an error; started again, it looks first where it may have sent",
+}
+REPEATS = {"for a moment": "transactions repeated", "for long": "transactions not repeated"}
+POINTS = {"for a moment": (COMMITS, HAS_COMMITTED), "for long": (READS, BEGINS, COMMITS, HAS_COMMITTED)}
 # Holds the write lock of a SQLite file from the word "locked" until it is told to end.
 LOCKER = """
 import sqlite3, sys
@@ -52,62 +64,35 @@ sys.stdin.readline()
 """
 
 
-class _Work(UnitOfWork):
-    """A transaction that tells what it comes to."""
-
-    def __init__(self, work: UnitOfWork, tell: Callable[[str], bool]) -> None:
-        super().__init__(work._connection)
-        self._tell = tell
-
-    def commit(self) -> None:
-        self._tell(COMMIT)
-        super().commit()
-        if self._tell(ANSWER):
-            self.rows(
-                select(literal(1))
-            )  # the answer is lost: what the driver says now, it would have said to the commit
-
-
-class FailingLedger(Ledger):
-    """A ledger that calls a function at one point of one of its writing transactions.
+class FailingLedger(PointedLedger):
+    """A ledger that calls a function at one of the points that its transactions pass.
 
     Attributes:
-        transactions: How many were begun.
-        fails_at: Number of the transaction, and the point in it; None for never.
+        passed: The points that were passed, in their order.
+        fails_at: How many points are passed before the fault; None for never.
         fault: What is called there.
-        mend: What is called when the worker has stopped with an error.
+        mend: What ends it.
+        lasts: Whether it is ended only when the worker has stopped.
     """
 
-    transactions = 0
-    fails_at: tuple[int, str] | None = None
-    fault: Callable[[], None]
-    mend: Callable[[], None]
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.passed: list[str] = []
+        self.fails_at: int | None = None
+        self.fault: Callable[[], object] = lambda: None
+        self.mend: Callable[[], object] = lambda: None
+        self.lasts = True
 
-    @contextmanager
-    def unit_of_work(self) -> Iterator[UnitOfWork]:
-        tell = self._teller()
-        tell(BEGIN)
-        with super().unit_of_work() as work:
-            yield _Work(work, tell)
-
-    @contextmanager
-    def reading(self) -> Iterator[UnitOfWork]:
-        self._teller()(BEGIN)
-        with super().reading() as work:
-            yield work
-
-    def _teller(self) -> Callable[[str], bool]:
-        self.transactions += 1
-        number = self.transactions
-
-        def tell(point: str) -> bool:
-            fails = self.fails_at == (number, point)
-            if fails:
-                self.fails_at = None
-                self.fault()
-            return fails
-
-        return tell
+    def pass_point(self, point: str) -> bool:
+        """Pass a point; return whether the fault came there."""
+        fails = self.fails_at == len(self.passed)
+        self.passed.append(point)
+        if fails:
+            self.fails_at = None
+            self.fault()
+            if not self.lasts:
+                self.mend()
+        return fails
 
 
 @dataclass
@@ -122,23 +107,26 @@ class Delivery:
     clock: FixedClock
     orders: int = 0
 
-    def transactions_of_one(self, message: str) -> int:
-        """Deliver one correction undisturbed; return how many transactions it took."""
+    def points(self, message: str) -> list[str]:
+        """Deliver one correction undisturbed; return the points that its transactions pass."""
         finding = self._approve(message)
-        self.ledger.transactions = 0
+        self.ledger.passed.clear()
         self._dispatch()
+        passed = list(self.ledger.passed)
         assert self.amiss(finding) == ""
-        return self.ledger.transactions
+        return passed
 
-    def interrupted(self, message: str, number: int, point: str) -> Finding:
+    def interrupted(self, message: str, fails_at: int) -> Finding:
         """Deliver one correction, fail at a point, and go on."""
         finding = self._approve(message)
-        self.ledger.transactions, self.ledger.fails_at = 0, (number, point)
-        with pytest.raises(RetryableError):
-            self._dispatch()
-        assert self.ledger.fails_at is None, "the fault was never injected"
-        self.ledger.mend()
+        self.ledger.passed.clear()
+        self.ledger.fails_at = fails_at
+        if self.ledger.lasts:
+            with pytest.raises(RetryableError):
+                self._dispatch()
+            self.ledger.mend()
         self._dispatch()
+        assert self.ledger.fails_at is None, "the fault was never injected"
         return finding
 
     def amiss(self, finding: Finding) -> str:
@@ -159,7 +147,9 @@ class Delivery:
         return finding
 
     def _dispatch(self) -> None:
-        dispatcher = dispatcher_of(self.ledger, self.target, self.policies, self.clock, worker="the worker")
+        attempts = 1 if self.ledger.lasts else self.policies.delivery.workers.ledger_attempts
+        policies = with_worker_limits(self.policies, ledger_attempts=attempts)
+        dispatcher = dispatcher_of(self.ledger, self.target, policies, self.clock, worker="the worker")
         run_out(self.ledger, dispatcher, self.clock)
 
 
@@ -177,13 +167,14 @@ def delivery_on(
 
 
 def _hit_everywhere(delivery: Delivery, message: str, points: tuple[str, ...]) -> dict[str, str]:
-    """Deliver a correction for each point of each transaction, hit there; return what went amiss, by place."""
+    """Deliver a correction for each point of the transactions, hit there; return what went amiss, by point."""
     amiss = {}
-    for number in range(1, delivery.transactions_of_one(message) + 1):
-        for point in points:
-            finding = delivery.interrupted(message, number, point)
+    delivery.points(message)  # the first message to a target does more than the others
+    for number, point in enumerate(delivery.points(message)):
+        if point in points:
+            finding = delivery.interrupted(message, number)
             if wrong := delivery.amiss(finding):
-                amiss[f"when transaction {number} {point}"] = wrong
+                amiss[f"point {number}: {point}"] = wrong
     assert_the_audit_chain_is_whole(delivery.ledger)
     return amiss
 
@@ -207,6 +198,7 @@ def own_ledger(own_server: PostgresServer, request: pytest.FixtureRequest) -> It
 
 
 @pytest.mark.parametrize("message", FINDINGS)
+@pytest.mark.parametrize("duration", DURATIONS)
 @pytest.mark.usefixtures("ledger_url")
 @pytest.mark.parametrize("ledger_url", ["postgresql"])
 def test_a_database_that_is_restarted_in_mid_transaction_leaves_one_effect(
@@ -215,19 +207,22 @@ def test_a_database_that_is_restarted_in_mid_transaction_leaves_one_effect(
     own_ledger: FailingLedger,
     delivery_on: Callable[[FailingLedger], Delivery],
     message: str,
+    duration: str,
     fault_outcome: Any,
 ) -> None:
+    own_ledger.lasts = duration == "for long"
     own_ledger.fault, own_ledger.mend = own_server.stop_at_once, own_server.start
-    assert _hit_everywhere(delivery_on(own_ledger), message, (BEGIN, COMMIT, ANSWER)) == {}
+    assert _hit_everywhere(delivery_on(own_ledger), message, POINTS[duration]) == {}
     fault_outcome(
-        fault=f"Database restarted while `{message}` is delivered",
+        fault=f"Database away {duration} while `{message}` is delivered",
         injected="server stopped in immediate mode at each point of each transaction, and started again",
-        outcome="the worker stops with an error; it goes on by looking first where it may have sent",
+        outcome=DURATIONS[duration],
         effects=1,
     )
 
 
 @pytest.mark.parametrize("message", FINDINGS)
+@pytest.mark.parametrize("duration", DURATIONS)
 @pytest.mark.usefixtures("ledger_url")
 @pytest.mark.parametrize("ledger_url", ["postgresql"])
 def test_a_connection_that_is_cut_in_mid_transaction_leaves_one_effect(
@@ -235,6 +230,7 @@ def test_a_connection_that_is_cut_in_mid_transaction_leaves_one_effect(
     postgres_database_url: str,
     delivery_on: Callable[[FailingLedger], Delivery],
     message: str,
+    duration: str,
     fault_outcome: Any,
 ) -> None:
     def cut() -> None:
@@ -246,13 +242,14 @@ def test_a_connection_that_is_cut_in_mid_transaction_leaves_one_effect(
 
     with closing(FailingLedger(postgres_database_url)) as cut_off:
         cut_off.migrate()
+        cut_off.lasts = duration == "for long"
         cut_off.fault = cut
         cut_off.mend = lambda: None
-        assert _hit_everywhere(delivery_on(cut_off), message, (COMMIT, ANSWER)) == {}
+        assert _hit_everywhere(delivery_on(cut_off), message, (COMMITS, HAS_COMMITTED)) == {}
     fault_outcome(
-        fault=f"Connection to the database cut while `{message}` is delivered",
+        fault=f"Connection to the database cut while `{message}` is delivered, {REPEATS[duration]}",
         injected="the server ends the connection before each commit, and between each commit and its answer",
-        outcome="the worker stops with an error; it goes on by looking first where it may have sent",
+        outcome=DURATIONS[duration],
         effects=1,
     )
 
@@ -272,11 +269,11 @@ def test_a_database_that_is_locked_for_too_long_leaves_one_effect(
     with closing(FailingLedger(f"sqlite:///{path}?timeout=0.1")) as locked, ExitStack() as lockers:
         locked.fault = lambda: lockers.enter_context(_locking(path))
         locked.mend = lockers.close
-        assert _hit_everywhere(delivery_on(locked), message, (BEGIN,)) == {}
+        assert _hit_everywhere(delivery_on(locked), message, (BEGINS,)) == {}
     fault_outcome(
         fault=f"Database locked by another process while `{message}` is delivered",
         injected="another process holds SQLite's write lock longer than the worker waits, at each transaction",
-        outcome="the worker stops with an error; it goes on by looking first where it may have sent",
+        outcome=DURATIONS["for long"],
         effects=1,
     )
 

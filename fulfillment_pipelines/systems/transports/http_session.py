@@ -245,14 +245,18 @@ class HttpSession:
     def _away(
         self, kind: type[RetryableError], what: str, error: httpx.HTTPError | httpx.StreamError
     ) -> RetryableError:
+        if isinstance(error, httpx.HTTPStatusError):
+            return kind(
+                f"{self._system}: {what} is put off.",
+                found=_reason(error),
+                remedy="see whether the system has too much to do, or is being maintained; it is tried again",
+                retry_after_seconds=retry_after_seconds(error.response),
+            )
         return kind(
             f"{self._system}: {what} got no answer.",
             expected=f"an answer within {self._declaration.transport.timeout_seconds:g} seconds",
             found=_reason(error),
             remedy="see whether the system runs and is reachable; it is tried again",
-            retry_after_seconds=retry_after_seconds(error.response)
-            if isinstance(error, httpx.HTTPStatusError)
-            else None,
         )
 
     def _unusable(self, error: Exception) -> ConfigurationError:

@@ -79,7 +79,7 @@ def test_a_content_that_does_not_fit_waits_for_a_person_with_the_reason(
     unfit = AMENDMENT | {"payload": '{"shipment_id": "SH-7", "shipped_qty": "-8"}', "judgement_reason": ""}
     shown = fulfillment("corrections", "show", propose_one(make_finding(**unfit)), "--json").json()
     assert shown["state"] == "PENDING"
-    assert shown["decision_reason"].startswith("payload does not fit ship.amend v1: ")
+    assert shown["decision_reason"].startswith("GATE-CONTENT: payload does not fit ship.amend v1: ")
     assert shown["inverse"]["because"] == "what is asked for cannot be read"
 
 

@@ -30,9 +30,12 @@ COMMANDS = {
         "config schemas",
     ),
     *("messages list", "messages show", "messages schemas"),
-    *("policy show", "policy matrix"),
+    *("policy show", "policy matrix", "policy history", "policy diff"),
     *("deliver status", "deliver dead"),
     *("corrections list", "corrections show", "corrections resume", "exceptions list", "exceptions show"),
+    *("approvals list", "approvals approve", "approvals reject", "approvals edit", "approvals replay"),
+    *("approvals delegate", "approvals revoke", "approvals delegations", "approvals people"),
+    *("switches list", "switches engage", "switches release"),
     *("rules list", "rules show", "rules table", "rules test", "systems list", "systems check"),
     *(
         "twin init",

@@ -15,7 +15,7 @@ from fulfillment_pipelines.loop import stages
 
 Fulfillment = Callable[..., Any]
 CASE = "EXC-0123456789abcdef"
-RESUME = ("corrections", "resume", CASE, "--by", "ada", "--reason", "the job was stopped")
+RESUME = ("corrections", "resume", CASE, "--by", "ines", "--reason", "the job was stopped")
 
 
 @pytest.fixture
@@ -30,11 +30,13 @@ def switched_off(lake: object) -> None:
 
 @pytest.mark.usefixtures("switched_off")
 def test_a_case_is_corrected_by_the_machine_again_when_a_person_says_so(fulfillment: Fulfillment) -> None:
+    with opened_platform(None) as platform, platform.ledger.reading() as work:
+        audited = audit.verify(work).rows
     (said,) = fulfillment(*RESUME, "--json").json()
-    assert (said["case_id"], said["by"]) == (CASE, "ada")
+    assert (said["case_id"], said["by"]) == (CASE, "ines")
     with opened_platform(None) as platform, platform.ledger.reading() as work:
         assert engaged_switches(work) == frozenset()
-        assert audit.verify(work).rows == 2
+        assert audit.verify(work).rows == audited + 1
 
 
 @pytest.mark.usefixtures("lake")

@@ -49,11 +49,11 @@ def test_the_matrix_is_told_as_json_and_as_tables(fulfillment: Fulfillment, poli
         "classes": "P",
         "into": "finance",
         "writes": "ship.qty (wms)",
-        "asks_for": "invoiced_qty, status (while DRAFT)",
+        "asks_for": "invoiced_qty, status (while DRAFT); compared when written",
         "because": "a draft follows what left; it is no document yet",
         "clause_id": "AUTH-INVOICE-DRAFT",
     }
-    assert rows["AUTH-ATP-LOWER"]["asks_for"] == "available_qty, only lowers available_qty"
+    assert rows["AUTH-ATP-LOWER"]["asks_for"] == "available_qty, only lowers available_qty; compared when written"
     assert {row["attribute"]: row["authority"] for row in told["attributes"]}["ship.qty"] == "wms"
     assert "| `ship.confirm` | P, J | erp | ship.qty (wms) |" in fulfillment("policy", "matrix").stdout
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
 from fulfillment_pipelines.corrections.content import content_hash_of
@@ -26,9 +30,28 @@ from fulfillment_pipelines.exceptions.intake import CasePolicy, intake
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord, insert_corrections
 from fulfillment_pipelines.ledger.outbox import DeliveryStatus, deliveries_of, insert_deliveries, update_deliveries
 from fulfillment_pipelines.ledger.readings import list_corrections
-from fulfillment_pipelines.ledger.unit_of_work import Ledger
+from fulfillment_pipelines.ledger.switches import subject_of
+from fulfillment_pipelines.ledger.tables import METADATA, audit_log
+from fulfillment_pipelines.ledger.unit_of_work import Ledger, UnitOfWork
 
 MACHINE_TIME = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+Facts = Mapping[str, Mapping[str, Any]]
+
+
+def _except(*names: str) -> Callable[[Any], Mapping[str, Any]]:
+    return lambda row: {name: value for name, value in row._mapping.items() if name not in names}
+
+
+# By table: what the audit log calls a row, and what of it is a decision or a deed. A lease is neither, nor is that a
+# later snapshot shows the same.
+WATCHED: Mapping[str, tuple[Callable[[Any], str], Callable[[Any], Mapping[str, Any]]]] = {
+    "correction": (lambda row: row.correction_id, _except("watermark_at", "evidence", "evidence_hash")),
+    "outbox": (lambda row: row.correction_id, _except("status", "leased_by", "lease_until")),
+    "approval": (lambda row: row.correction_id, _except()),
+    "kill_switch": (lambda row: subject_of(row.scope, row.name), _except()),
+}
 
 
 @dataclass
@@ -87,8 +110,8 @@ class Desk:
         codes = ("FIN-01", "INT-02", "INT-03", "SYS-05")
         runs = [RuleRun(code, None, now, trustworthy=True) for code in codes]
         with self.ledger.unit_of_work() as work:
-            intake(work, findings, runs, policy=self.case_policy, now=now)
-            confirmed = confirm(work, findings, now=now)
+            taken = intake(work, findings, runs, policy=self.case_policy, now=now)
+            confirmed = confirm(work, findings, now=now, runs=runs, reopened=taken.reopened)
             stop_loops(work, findings, now=now)
             lapse(work, now=now)
             proposed = propose(work, findings, policies=self.policies, target_of=lambda role, *_: role, now=now)
@@ -221,3 +244,58 @@ def make_direct(make_finding: Callable[..., Finding]) -> Callable[..., Finding]:
         return make_finding(**{**draft, "payload": json.dumps({**payload, "invoiced_qty": qty}), **changes})
 
     return make
+
+
+def _written_by_a_test(frame: FrameType | None) -> bool:
+    """Whether a test itself calls the store that writes, to prepare something or to tamper with it."""
+    while frame is not None and "/fulfillment_pipelines/ledger/" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None and "_tests/" in frame.f_code.co_filename
+
+
+@pytest.fixture(autouse=True)
+def every_change_is_audited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test in which a transaction changes what was decided or done without an audit row that names it."""
+    begun: dict[UnitOfWork, tuple[dict[str, Facts], int]] = {}
+    write, query, commit = UnitOfWork.change, UnitOfWork.rows, UnitOfWork.commit
+
+    def facts(work: UnitOfWork) -> dict[str, Facts]:
+        return {
+            name: {key(row): told(row) for row in query(work, select(METADATA.tables[name]))}
+            for name, (key, told) in WATCHED.items()
+        }
+
+    def watch(work: UnitOfWork, statement: Any) -> None:
+        watched = getattr(statement, "is_dml", False) and statement.table.name in WATCHED
+        if watched and work not in begun and not _written_by_a_test(sys._getframe(2)):
+            last = query(work, select(func.coalesce(func.max(audit_log.c.sequence), 0)))[0][0]
+            begun[work] = (facts(work), last)
+
+    def watched_change(work: UnitOfWork, statement: Any, parameters: Any = None) -> int:
+        watch(work, statement)
+        return write(work, statement, parameters)
+
+    def watched_rows(work: UnitOfWork, statement: Any, parameters: Any = None) -> Any:
+        watch(work, statement)
+        return query(work, statement, parameters)
+
+    def watched_commit(work: UnitOfWork) -> None:
+        if work in begun:
+            before, last = begun.pop(work)
+            told = {row.subject for row in query(work, select(audit_log.c.subject).where(audit_log.c.sequence > last))}
+            after = facts(work)
+            changed = {
+                (name, subject): (before[name].get(subject), after[name].get(subject))
+                for name in WATCHED
+                for subject in before[name].keys() | after[name].keys()
+                if before[name].get(subject) != after[name].get(subject)
+                and subject not in told
+                # What retention erases is told by case, and summed up.
+                and not ("ledger" in told and subject not in after[name])
+            }
+            assert not changed, f"changed without an audit row: {changed}"
+        commit(work)
+
+    monkeypatch.setattr(UnitOfWork, "change", watched_change)
+    monkeypatch.setattr(UnitOfWork, "rows", watched_rows)
+    monkeypatch.setattr(UnitOfWork, "commit", watched_commit)

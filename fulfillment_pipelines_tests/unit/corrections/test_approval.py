@@ -195,7 +195,7 @@ def test_a_first_approval_is_not_one_of_content_that_has_changed(desk: Any, judg
     finding = judged(value_at_risk_amount=Decimal(60_000))
     desk.take_in(finding)
     _approve(desk)
-    desk.take_in(replace(finding, precondition='{"status": "POSTED"}'))
+    desk.take_in(replace(finding, precondition='{"invoiced_qty": "9", "status": "DRAFT"}'))
     assert _approve(desk, by="ben").state is CorrectionState.PENDING
     assert _approve(desk, by="ada").state is CorrectionState.APPROVED
 
@@ -232,6 +232,30 @@ def test_an_approval_is_bound_to_the_content_that_is_sent(desk: Any, judged: Fin
         (given,) = approvals_given(work, [approved.correction_id])[approved.correction_id]
     assert (given.content_hash, given.version) == (approved.content_hash, 1)
     assert approved.policy_version == desk.policies.version
+
+
+def test_content_that_does_not_fit_its_message_is_not_approved(desk: Any, judged: FindingMaker) -> None:
+    desk.take_in(judged(payload='{"order_id": "SO-1001", "invoiced_qty": "-1"}'))
+    with pytest.raises(RejectedError, match="its content does not fit its message") as refused:
+        _approve(desk)
+    assert "approvals edit" in refused.value.remedy
+    assert _reject(desk).state is CorrectionState.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"precondition": '{"invoiced_qty": "10", "status": "POSTED"}'}, "AUTH-INVOICE-DRAFT"),
+        ({"correction_class": "N"}, "know no invoice.amend of class N"),
+    ],
+)
+def test_what_lies_outside_the_decision_rights_nobody_can_approve(
+    desk: Any, judged: FindingMaker, changes: dict[str, str], told: str
+) -> None:
+    desk.take_in(judged(**changes))
+    with pytest.raises(RejectedError, match=told) as refused:
+        _approve(desk)
+    assert "reject it" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

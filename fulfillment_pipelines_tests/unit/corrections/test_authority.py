@@ -112,10 +112,14 @@ def test_what_lies_outside_is_refused_with_what_lies_inside(policies: Policies) 
             re.escape("the use invoice.amend -> finance (P) in one grant only"),
         ),
         (lambda content: _grant(content, "AUTH-ATP-LOWER").update(precondition=[]), "available_qty among"),
+        (
+            lambda content: _grant(content, "AUTH-SHIP-AMEND").update(precondition=[]),
+            "AUTH-SHIP-AMEND: a `precondition`",
+        ),
         (lambda content: _grant(content, "AUTH-SHIP-CONFIRM").update(classes=["X"]), "'X'"),
         (lambda content: _grant(content, "AUTH-SHIP-CONFIRM").update(receivers=["bank"]), "'bank'"),
     ],
-    ids=["authority", "notify", "human", "attribute", "clause", "overlap", "uncompared", "class", "role"],
+    ids=["authority", "notify", "human", "attribute", "clause", "overlap", "unread", "uncompared", "class", "role"],
 )
 def test_rights_that_contradict_themselves_are_refused_with_their_clause(
     read_changed: Callable[[Callable[[Any], object]], AuthorityMatrix], change: Callable[[Any], object], words: str

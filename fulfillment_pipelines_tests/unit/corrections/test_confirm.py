@@ -8,6 +8,7 @@ import pytest
 from fulfillment_pipelines.domain.correction import CorrectionState, Observed
 from fulfillment_pipelines.domain.finding import Finding, Verdict
 from fulfillment_pipelines.errors import UnknownOutcomeError
+from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.readings import CorrectionFilter, list_corrections, totals_by_code
 
 FindingMaker = Callable[..., Finding]
@@ -130,3 +131,91 @@ def test_totals_tell_open_value_and_ended_cases_by_code(both_desk: Any, make_dir
         (total,) = totals_by_code(work)
     assert (total.code, total.open_cases, total.ended_cases) == ("FIN-01", 1, 1)
     assert str(total.value_at_risk_amount) == "120.50"
+
+
+def _actions(desk: Any, action: str) -> list[str]:
+    with desk.ledger.reading() as work:
+        return [row.subject for row in audit.read_rows(work) if row.action == action]
+
+
+def test_a_snapshot_from_before_an_acknowledgement_proves_nothing_of_it(
+    both_desk: Any, make_direct: FindingMaker
+) -> None:
+    both_desk.take_in(make_direct())
+    both_desk.wait(600)
+    snapshot_at = both_desk.clock.now()
+    both_desk.wait(60)
+    both_desk.dispatcher().run()
+    # What was pulled before the message was sent, and is judged only now, no longer shows the difference.
+    acked_at, both_desk.clock.at = both_desk.clock.at, snapshot_at
+    confirmed, _ = both_desk.take_in()
+    assert (confirmed.verified, both_desk.only().state) == ((), CorrectionState.ACKED)
+    both_desk.clock.at = acked_at
+    confirmed, _ = both_desk.take_in()
+    assert (confirmed.verified, both_desk.only().state) == ((), CorrectionState.ACKED)
+    both_desk.wait(60)
+    confirmed, _ = both_desk.take_in()
+    record = both_desk.only()
+    assert confirmed.verified == (record.correction_id,)
+    assert (record.state, record.proving_watermark_at) == (CorrectionState.VERIFIED, both_desk.clock.now())
+
+
+def test_a_watermark_without_proof_is_in_the_audit_log_once(both_desk: Any, make_direct: FindingMaker) -> None:
+    both_desk.take_in(make_direct())
+    both_desk.dispatcher().run()
+    both_desk.wait(600)
+    for _ in range(2):
+        both_desk.take_in(make_direct(watermark_at=both_desk.clock.now()))
+    assert _actions(both_desk, "correction.unproved") == [both_desk.only().correction_id]
+
+
+def test_a_step_whose_effect_was_seen_and_vanished_is_unproved_again(
+    both_desk: Any, make_finding: FindingMaker
+) -> None:
+    both_desk.take_in(make_finding(**_step("hold.apply", "", both_desk.clock.now())))
+    both_desk.dispatcher().run()
+    counts = []
+    for done in ("hold.apply", "", "", "hold.apply"):
+        both_desk.wait(600)
+        asked = _step("order.cancel" if done else "hold.apply", done, both_desk.clock.now())
+        confirmed, _ = both_desk.take_in(make_finding(**asked, judgement_reason="a person decides"))
+        step = next(record for record in both_desk.corrections() if record.message == "hold.apply")
+        counts.append((step.state.value, step.unproved_watermarks, len(confirmed.lost)))
+    assert counts == [("VERIFIED", 0, 0), ("ACKED", 1, 1), ("ACKED", 2, 0), ("VERIFIED", 2, 0)]
+    assert _actions(both_desk, "correction.effect_lost") == [step.correction_id]
+    assert both_desk.target.calls.count("apply") == 1
+
+
+def test_a_difference_that_comes_back_is_told_of_the_correction_that_had_been_proved(
+    both_desk: Any, make_direct: FindingMaker
+) -> None:
+    both_desk.take_in(make_direct())
+    both_desk.dispatcher().run()
+    both_desk.wait(600)
+    both_desk.take_in()
+    first = both_desk.only()
+    for _ in range(2):
+        both_desk.wait(600)
+        both_desk.take_in(make_direct(watermark_at=both_desk.clock.now()))
+    assert _actions(both_desk, "correction.effect_lost") == [first.correction_id]
+    kept = next(record for record in both_desk.corrections() if record.correction_id == first.correction_id)
+    assert kept.state is CorrectionState.VERIFIED
+
+
+def test_a_dead_letter_whose_difference_is_gone_is_withdrawn_without_saying_it_was_never_sent(
+    desk: Any, make_direct: FindingMaker
+) -> None:
+    desk.take_in(make_direct())
+    desk.target.answers = [UnknownOutcomeError("timed out")]
+    desk.dispatcher().run()
+    desk.target.sights = [Observed.UNKNOWN] * 99
+    while desk.only().state is CorrectionState.UNKNOWN_OUTCOME:
+        desk.wait(3_600)
+        desk.dispatcher().run()
+    assert desk.only().state is CorrectionState.DEAD_LETTER
+    desk.wait(600)
+    desk.take_in()
+    assert (desk.only().state, desk.only().decision_reason) == (
+        CorrectionState.SUPERSEDED,
+        "the difference is gone, by it or not",
+    )

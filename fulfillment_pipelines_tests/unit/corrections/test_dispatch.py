@@ -214,14 +214,15 @@ def test_attempts_are_counted_across_unknown_outcomes(desk: Any, make_direct: Fi
     assert desk.target.calls.count("apply") == desk.policies.delivery.limits.attempts
 
 
+_LEG = '{"order_id": "SO-1001", "line_no": 2, "shipment_id": "SH-7", "uom": "EA", "invoiced_qty": "10"}'
 _ORDER = {"code": "INT-03", "message": "order.create", "target_role": "erp", "correction_class": "R"}
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"message": "invoice.request", "precondition": '{"shipment_id": "SH-7"}'},
-        {**_ORDER, "precondition": '{"channel_order_id": "P-1"}'},
+        {"message": "invoice.request", "payload": _LEG, "precondition": '{"shipment_id": "SH-7"}'},
+        {**_ORDER, "payload": '{"channel_order_id": "P-1"}', "precondition": '{"channel_order_id": "P-1"}'},
     ],
     ids=["listed", "of class R"],
 )
@@ -324,6 +325,7 @@ def test_a_case_that_was_cured_meanwhile_is_not_moved_by_a_late_answer(desk: Any
         case = show_case(work, case_id_of(finding.code, finding.business_key, finding.node)).case
     assert case.state is CaseState.AUTO_CLEARED
     assert desk.only().state is CorrectionState.ACKED
+    desk.wait(60)
     desk.take_in()
     assert desk.only().state is CorrectionState.VERIFIED
 

@@ -5,19 +5,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import strategies as st
 
 from fulfillment_pipelines.corrections.authority import OUTSIDE
 from fulfillment_pipelines.corrections.caps import HourlyUse, Use
 from fulfillment_pipelines.corrections.gate import Circumstances, Decision, GateClause, decide
-from fulfillment_pipelines.corrections.policies import Policies
+from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.corrections.policy import DEFAULT_CLAUSE_ID, Demotion, HourlyCap
 from fulfillment_pipelines.domain.correction import CorrectionClass, CorrectionState
 from fulfillment_pipelines.domain.finding import Finding, Verdict
+from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR
 from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope
+from fulfillment_pipelines.messages.catalogue import CATALOGUE
 
 FindingMaker = Callable[..., Finding]
 CALM = Circumstances("finance", frozenset(), HourlyUse(), corrected_for_case=0)
@@ -52,7 +58,7 @@ def test_nothing_against_it_is_approved_by_policy_under_its_clause(
         decided_by=POLICY_ACTOR,
         clause_id="AUTO-FIN-01",
         rights_clause_id="AUTH-INVOICE-REQUEST",
-        reason="WMS and ERP confirm the shipment independently of each other",
+        reason="WMS and ERP confirm the shipment independently of each other; within AUTH-INVOICE-REQUEST",
         policy_version=policies.version,
     )
 
@@ -225,6 +231,76 @@ def test_a_judgement_never_passes_whatever_the_policy_says(policies: Policies, m
     everything = policies.gate.automatic.model_copy(update={"classes": frozenset(CorrectionClass)})
     judged = make_finding(correction_class="J", judgement_reason="a price")
     assert decide(judged, CALM, _with(policies, automatic=everything)).state is CorrectionState.PENDING
+
+
+_GRANTED = st.sampled_from(
+    [
+        (grant.message, role.value, one.value)
+        for grant in read_policies(Path(__file__).parents[3] / "data" / "seeds").authority.grants
+        for role in grant.receivers
+        for one in grant.classes
+    ]
+)
+_ANY = st.tuples(
+    st.sampled_from([*sorted(CATALOGUE), "price.set"]),
+    st.sampled_from([role.value for role in Role]),
+    st.sampled_from([one.value for one in CorrectionClass]),
+)
+
+
+@settings(
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the maker keeps nothing
+)
+@given(
+    changes=st.just({"snapshots_seen": 2})
+    | st.fixed_dictionaries(
+        {
+            "code": st.sampled_from(["FIN-01", "FIN-04", "SHP-05", "CRD-03", "INT-02", "INV-02"]),
+            "judgement_reason": st.sampled_from(["", "a price"]),
+            "verdict": st.sampled_from(Verdict),
+            "snapshots_seen": st.integers(1, 3),
+            "value_at_risk_amount": st.sampled_from([Decimal(0), Decimal(50_000), Decimal(50_001)]),
+        }
+    ),
+    use=st.one_of(_GRANTED, _ANY),
+    done=st.tuples(
+        st.sampled_from(["DRAFT", "CREATED", "POSTED", None]), st.sampled_from([0, 1000]), st.integers(0, 4)
+    ),
+)
+@example(changes={}, use=("invoice.request", "finance", "P"), done=("DRAFT", 999, 2))
+def test_whatever_is_proposed_only_what_the_rule_book_allows_is_done_without_a_person(
+    policies: Policies,
+    make_finding: FindingMaker,
+    changes: dict[str, Any],
+    use: tuple[str, str, str],
+    done: tuple[str | None, int, int],
+) -> None:
+    message, role, correction_class = use
+    status, used, corrected = done
+    names = CATALOGUE[message].precondition.model_fields if message in CATALOGUE else ()
+    read = {name: status if name == "status" else "2" for name in names}
+    route = {"message": message, "target_role": role, "correction_class": correction_class}
+    finding = make_finding(**changes, **route, precondition=json.dumps(read), payload='{"available_qty": "1"}')
+    circumstances = replace(CALM, used=HourlyUse(target=Use(used)), corrected_for_case=corrected)
+    decision = decide(finding, circumstances, policies)
+    grant = policies.authority.grant_for(*use)
+    event(decision.state)
+    assert changes or decision.state is CorrectionState.APPROVED
+    assert decision.clause_id
+    if decision.state is not CorrectionState.APPROVED:
+        assert decision.decided_by == ""
+        return
+    assert grant is not None
+    assert grant.misfit(json.loads(finding.payload), read) == ""
+    assert (finding.judgement_reason, finding.verdict) == ("", Verdict.DIFFER)
+    assert decision.correction_class is not CorrectionClass.JUDGEMENT
+    assert policies.gate.certification.shortcoming(finding.code) == ""
+    assert finding.value_at_risk_amount <= 50_000
+    assert finding.snapshots_seen >= policies.gate.clause_for(finding.code).minimum_snapshots
+    assert (used < 1000, corrected < 3) == (True, True)
 
 
 def test_every_clause_says_what_it_asks_for_and_is_told_apart_from_the_policys_own(policies: Policies) -> None:

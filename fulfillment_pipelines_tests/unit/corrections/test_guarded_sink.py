@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,14 +13,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from fulfillment_pipelines.corrections.content import Content
+from fulfillment_pipelines.corrections.content import Content, content_hash_of
 from fulfillment_pipelines.corrections.guarded_sink import GuardedSink, guarded
 from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.domain.correction import Correction, CorrectionClass, CorrectionState, Observed, Receipt
 from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.errors import RejectedError
-from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR
+from fulfillment_pipelines.ledger.approved_content import ApprovedContent, approved_content
+from fulfillment_pipelines.ledger.corrections import POLICY_ACTOR, CorrectionRecord
+from fulfillment_pipelines.ledger.outbox import deliveries_of
 from fulfillment_pipelines.ledger.tables import correction as correction_table
 from fulfillment_pipelines.messages.catalogue import CATALOGUE
 
@@ -59,10 +62,23 @@ def _approved(correction: Correction) -> Correction:
     return replace(correction, content_hash=Content.of_correction(correction).sha256)
 
 
-def _refusal(correction: Correction, policies: Policies, role: Role = Role.ERP, system: str = "erp") -> str:
+def _guard(counter: Any, policies: Policies, *witnessed: Correction, role: Role = Role.ERP) -> GuardedSink:
+    """Return a guard that knows of the approval of these, as `_approved` returns them."""
+    recorded = {one.correction_id: ApprovedContent(one.content_hash, one.approved_by) for one in witnessed}
+    return GuardedSink(counter, role, policies.authority, approval_of=recorded.get)
+
+
+def _refusal(
+    correction: Correction,
+    policies: Policies,
+    witnessed: Correction | None = None,
+    *,
+    role: Role = Role.ERP,
+    system: str = "erp",
+) -> str:
     counter = Counter(system)
     with pytest.raises(RejectedError) as refused:
-        GuardedSink(counter, role, policies.authority).apply(correction)
+        _guard(counter, policies, witnessed or correction, role=role).apply(correction)
     assert counter.received == []
     return str(refused.value)
 
@@ -70,7 +86,7 @@ def _refusal(correction: Correction, policies: Policies, role: Role = Role.ERP, 
 def test_what_was_approved_within_the_rights_is_written_as_it_is(policies: Policies) -> None:
     counter = Counter()
     approved = _approved(CONFIRMATION)
-    assert GuardedSink(counter, Role.ERP, policies.authority).apply(approved).observed is Observed.APPLIED
+    assert _guard(counter, policies, approved).apply(approved).observed is Observed.APPLIED
     assert counter.received == [approved]
 
 
@@ -82,21 +98,31 @@ def test_what_was_approved_within_the_rights_is_written_as_it_is(policies: Polic
         ({"correction_class": CorrectionClass.RETRY}, "not the content that was approved"),
         ({"version": 2}, "not the content that was approved"),
         ({"content_hash": ""}, "not the content that was approved"),
-        ({"approved_by": ""}, "nobody has approved it"),
+        ({"approved_by": ""}, "the audit log records no approval of it"),
+        ({"correction_id": "COR-2"}, "the audit log records no approval of it"),
     ],
-    ids=["payload", "precondition", "class", "version", "no hash", "nobody"],
+    ids=["payload", "precondition", "class", "version", "no hash", "nobody", "another"],
 )
 def test_what_differs_from_what_was_approved_is_not_written(
     policies: Policies, changes: dict[str, Any], words: str
 ) -> None:
-    assert words in _refusal(replace(_approved(CONFIRMATION), **changes), policies)
+    approved = _approved(CONFIRMATION)
+    assert words in _refusal(replace(approved, **changes), policies, approved)
+
+
+def test_a_content_that_was_changed_together_with_its_hash_is_not_written(policies: Policies) -> None:
+    approved = _approved(CONFIRMATION)
+    forged = _approved(replace(approved, payload={**CONFIRMATION.payload, "shipped_qty": "100"}))
+    assert "not the content that was approved" in _refusal(forged, policies, approved)
 
 
 def test_a_judgement_that_only_the_policy_approved_is_not_written(policies: Policies) -> None:
     judged = _approved(replace(CONFIRMATION, correction_class=CorrectionClass.JUDGEMENT))
     assert "a judgement is approved by a person" in _refusal(judged, policies)
+    claimed = replace(judged, approved_by="ada")
+    assert "a judgement is approved by a person" in _refusal(claimed, policies, judged)
     counter = Counter()
-    GuardedSink(counter, Role.ERP, policies.authority).apply(replace(judged, approved_by="ada"))
+    _guard(counter, policies, claimed).apply(claimed)
     assert len(counter.received) == 1
 
 
@@ -118,7 +144,11 @@ def test_only_a_system_that_stands_in_for_the_target_takes_its_corrections(polic
     assert "does not stand in for it" in _refusal(approved, policies, system="erp_drop")
     counter = Counter("erp_drop")
     sink_of = guarded(
-        lambda _: counter, lambda _: Role.ERP, policies.authority, stands_in_for=lambda _: frozenset({"erp"})
+        lambda _: counter,
+        lambda _: Role.ERP,
+        policies.authority,
+        approval_of=lambda _: ApprovedContent(approved.content_hash, POLICY_ACTOR),
+        stands_in_for=lambda _: frozenset({"erp"}),
     )
     sink_of("erp_drop").apply(approved)
     assert counter.received == [approved]
@@ -126,7 +156,7 @@ def test_only_a_system_that_stands_in_for_the_target_takes_its_corrections(polic
 
 def test_looking_is_free(policies: Policies) -> None:
     outside = replace(CONFIRMATION, message="price.set")
-    assert GuardedSink(Counter(), Role.ERP, policies.authority).read_back(outside) is Observed.UNKNOWN
+    assert _guard(Counter(), policies).read_back(outside) is Observed.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -185,7 +215,7 @@ def test_whatever_is_tried_only_what_the_rights_grant_and_somebody_approved_reac
     )
     is_fit = grant is not None and grant.misfit(tried.payload, tried.precondition) == ""
     try:
-        GuardedSink(counter, trial.role, policies.authority).apply(tried)
+        _guard(counter, policies, _as_approved(trial), role=trial.role).apply(tried)
     except RejectedError:
         assert counter.received == []
         assert not (is_fit and is_approved) or trial.is_altered
@@ -196,20 +226,45 @@ def test_whatever_is_tried_only_what_the_rights_grant_and_somebody_approved_reac
         assert not trial.is_altered
 
 
+def _door(desk: Any) -> GuardedSink:
+    """Return the target's door with the audit log of the desk as its witness."""
+
+    def approval_of(correction_id: str) -> ApprovedContent | None:
+        with desk.ledger.reading() as work:
+            return approved_content(work, correction_id)
+
+    return GuardedSink(desk.target, Role.FINANCE, desk.policies.authority, approval_of=approval_of)
+
+
+def test_what_policy_approved_passes_the_door(both_desk: Any, make_direct: FindingMaker) -> None:
+    both_desk.take_in(make_direct())
+    target, both_desk.target = both_desk.target, _door(both_desk)
+    both_desk.dispatcher().run()
+    assert (both_desk.only().state, len(target.effects)) == (CorrectionState.ACKED, 1)
+
+
+def _forge(record: CorrectionRecord, changes: dict[str, str]) -> dict[str, str]:
+    """Return the changes of somebody who knows that the content has a hash."""
+    return {**changes, "content_hash": content_hash_of(replace(record, **changes))}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_forged", [False, True], ids=["careless", "with its hash"])
 @pytest.mark.parametrize(
-    "tampered",
-    [{"payload": '{"invoiced_qty":"1000"}'}, {"message": "credit.propose"}, {"target": "erp"}, {"decided_by": ""}],
+    "changes",
+    [{"payload": '{"invoiced_qty":"1000"}'}, {"message": "credit.propose"}, {"precondition": "{}"}, {"version": 2}],
     ids=str,
 )
 def test_a_row_of_the_ledger_that_was_changed_by_hand_ends_as_a_dead_letter(
-    both_desk: Any, make_direct: FindingMaker, policies: Policies, tampered: dict[str, str]
+    both_desk: Any, make_direct: FindingMaker, changes: dict[str, Any], is_forged: bool
 ) -> None:
     both_desk.take_in(make_direct())
-    with both_desk.ledger.unit_of_work() as work:
-        work.change(update(correction_table).values(**tampered), [{}])
-        work.commit()
-    target = both_desk.target
-    both_desk.target = GuardedSink(target, Role.FINANCE, policies.authority)
-    both_desk.dispatcher().run()
     record = both_desk.only()
-    assert (record.state, target.effects) == (CorrectionState.DEAD_LETTER, [])
+    with both_desk.ledger.unit_of_work() as work:
+        work.change(update(correction_table).values(_forge(record, changes) if is_forged else changes), [{}])
+        work.commit()
+    target, both_desk.target = both_desk.target, _door(both_desk)
+    both_desk.dispatcher().run()
+    assert (both_desk.only().state, target.effects) == (CorrectionState.DEAD_LETTER, [])
+    with both_desk.ledger.unit_of_work() as work:
+        told = deliveries_of(work, [record.case_id])[record.correction_id].last_error
+    assert re.search("not (the content that|what) was approved", told)

@@ -63,8 +63,8 @@ def test_only_what_may_have_had_its_effect_can_be_verified() -> None:
     assert sources == {_S.SENT, _S.ACKED, _S.UNKNOWN_OUTCOME}
 
 
-def test_what_a_person_rejected_and_what_was_verified_stays_so() -> None:
-    assert LEGAL_MOVES[_S.REJECTED] == LEGAL_MOVES[_S.VERIFIED] == frozenset()
+def test_what_a_person_rejected_stays_so_and_what_was_verified_is_at_most_unproved_again() -> None:
+    assert (LEGAL_MOVES[_S.REJECTED], LEGAL_MOVES[_S.VERIFIED]) == (frozenset(), {_S.ACKED})
 
 
 @given(st.lists(STATES, max_size=12))

@@ -17,8 +17,7 @@ DECLARED = ROOT / "fulfillment_pipelines" / "systems" / "declared"
 
 
 def _declared(path: Path) -> DeclaredMessages:
-    declaration = load_declaration(path)
-    return DeclaredMessages(declaration.name, declaration.role, tuple(declaration.messages), path)
+    return DeclaredMessages.of(load_declaration(path), path)
 
 
 def _rules(folder: Path) -> tuple[Rule, ...]:
@@ -55,6 +54,33 @@ def test_a_message_that_nobody_may_send_is_told_with_those_that_may(policies: Po
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"'price\.set'.*Expected: one of allocation\.release"):
         require_within_rights(policies.authority, [_declared(path)], ())
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "message"),
+    [
+        ("erp.yaml", "    precondition: {expected_qty: shipped_qty}\n", "ship.amend"),
+        ("wms_west.yaml", "    precondition: {expected_active: active}\n", "hold.resolve"),
+    ],
+)
+def test_a_system_that_could_compare_and_does_not_is_told_by_file_and_line(
+    policies: Policies, tmp_path: Path, file: str, line: str, message: str
+) -> None:
+    path = tmp_path / file
+    text = (DECLARED / file).read_text(encoding="utf-8")
+    assert text.count(line) == 1
+    path.write_text(text.replace(line, ""), encoding="utf-8")
+    at = text[: text.index(f"  {message}:")].count("\n") + 1
+    with pytest.raises(ConfigurationError, match="compared again when it is written") as refused:
+        require_within_rights(policies.authority, [_declared(path)], ())
+    assert refused.value.what.startswith(f"{path}:{at}: ")
+
+
+def test_a_system_that_takes_files_cannot_compare_and_need_not(policies: Policies) -> None:
+    north = _declared(DECLARED / "wms_north.yaml")
+    assert "hold.resolve" in north.messages
+    assert north.uncompared == frozenset()
+    require_within_rights(policies.authority, [north], ())
 
 
 @pytest.mark.parametrize(

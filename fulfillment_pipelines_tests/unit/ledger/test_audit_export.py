@@ -116,7 +116,7 @@ def test_a_time_from_and_until_bounds_the_export(chain: Ledger, noon: datetime) 
     assert [json.loads(line)["sequence"] for line in lines] == [4, 5, 6]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(one=st.integers(0, ROWS - 1), other=st.integers(0, ROWS - 1))
 def test_two_lines_of_a_file_that_changed_places_are_told(
     lines: list[str], tmp_path: Path, one: int, other: int
