@@ -113,14 +113,14 @@ class Ledger:
             RetryableError: It is busy or does not answer.
         """
         # Alembic takes a third of a second to import, and only this step needs it.
-        from fulfillment_pipelines.ledger.migrations.upgrade import upgrade_to_head  # noqa: PLC0415 - see above
+        from fulfillment_pipelines.ledger.migrations.upgrade import upgrade_to  # noqa: PLC0415 - see above
 
         if self._url is not None and self._url.database:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
         with self.unit_of_work() as work:
             work.take_turn("migration")
             with translated("migrating"):
-                upgrade_to_head(work._connection)  # noqa: SLF001 - Alembic needs the connection that holds the turn
+                upgrade_to(work._connection)  # noqa: SLF001 - Alembic needs the connection that holds the turn
             work.commit()
 
     @contextmanager

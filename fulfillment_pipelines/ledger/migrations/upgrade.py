@@ -9,10 +9,10 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 
-def upgrade_to_head(connection: Connection) -> None:
-    """Bring the database of this connection to the newest revision."""
+def upgrade_to(connection: Connection, revision: str = "head") -> None:
+    """Bring the database of this connection to a revision, the newest unless another is named."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -22,10 +22,9 @@ def upgrade() -> None:
     _extend("correction", _correction_columns())
     _extend("outbox", _outbox_columns())
     _extend("audit_log", _audit_columns())
-    with op.batch_alter_table("outbox") as table:
-        table.drop_index(op.f("ix_outbox_status_due_at"))
-        table.create_index(op.f("ix_outbox_status_priority_due_at"), ["status", "priority", "due_at"])
-        table.create_index(op.f("ix_outbox_target_ordering_key"), ["target", "ordering_key"])
+    op.drop_index(op.f("ix_outbox_status_due_at"), "outbox")
+    op.create_index(op.f("ix_outbox_status_priority_due_at"), "outbox", ["status", "priority", "due_at"])
+    op.create_index(op.f("ix_outbox_target_ordering_key"), "outbox", ["target", "ordering_key"])
     op.create_index(op.f("ix_audit_log_recorded_at"), "audit_log", ["recorded_at"])
     op.execute(sa.text("update outbox set via = target"))
     _create_approval()
@@ -50,18 +49,16 @@ def downgrade() -> None:
     ):
         op.drop_table(name)
     op.drop_index(op.f("ix_audit_log_recorded_at"), "audit_log")
-    with op.batch_alter_table("outbox") as table:
-        table.drop_index(op.f("ix_outbox_target_ordering_key"))
-        table.drop_index(op.f("ix_outbox_status_priority_due_at"))
-        table.create_index(op.f("ix_outbox_status_due_at"), ["status", "due_at"])
+    op.drop_index(op.f("ix_outbox_target_ordering_key"), "outbox")
+    op.drop_index(op.f("ix_outbox_status_priority_due_at"), "outbox")
+    op.create_index(op.f("ix_outbox_status_due_at"), "outbox", ["status", "due_at"])
     for extended, columns in (
         ("audit_log", _audit_columns()),
         ("outbox", _outbox_columns()),
         ("correction", _correction_columns()),
     ):
-        with op.batch_alter_table(extended) as table:
-            for column in columns:
-                table.drop_column(column.name)
+        for column in columns:
+            op.drop_column(extended, column.name)
 
 
 def _instant() -> sa.types.TypeEngine[datetime]:
@@ -73,14 +70,9 @@ def _row_number() -> sa.types.TypeEngine[int]:
 
 
 def _extend(name: str, columns: list[sa.Column[Any]]) -> None:
-    """Add columns; what their default said of old rows is not wanted of new ones."""
-    with op.batch_alter_table(name) as table:
-        for column in columns:
-            table.add_column(column)
-    with op.batch_alter_table(name) as table:
-        for column in columns:
-            if column.server_default is not None:
-                table.alter_column(column.name, existing_type=column.type, server_default=None)
+    # Not in a batch: on SQLite that drops the table for a moment, which rows that refer to it forbid.
+    for column in columns:
+        op.add_column(name, column)
 
 
 def _correction_columns() -> list[sa.Column[Any]]:
