@@ -84,7 +84,7 @@ short_picks as (
         picks.released_qty,
         picks.picked_qty,
         coalesce(substitutes.packed_qty, 0) as substituted_qty,
-        coalesce(lines.allocated_qty, 0) as allocated_qty,
+        lines.allocated_qty,
         least(
             picks.released_qty,
             lines.wanted_qty,
@@ -114,7 +114,8 @@ select
     currency,
     condition_since,
     to_timestamp(epoch(condition_since) + $whs_02_grace_minutes * 60) as breaks_at,
-    'line.backorder' as message,
+    -- An ERP that keeps no allocations has none to give back.
+    case when allocated_qty is null then '' else 'line.backorder' end as message,
     'erp' as target_role,
     to_json({
         'order_id': order_id,
