@@ -106,6 +106,7 @@ def erp_application(office: Office, desk: TokenDesk) -> Starlette:
         ),
         Route("/api/v1/inventory-adjustments", api.write(_adjust), methods=["POST"]),
         Route("/api/v1/inventory/{site}/{sku}", api.write(_set_atp), methods=["PATCH"]),
+        Route("/api/v1/sales-orders/{order_no}/cancellation", api.write(erp_requests.cancel), methods=["POST"]),
         Route("/api/v1/sales-orders/{order_no}/amendments", api.write(erp_requests.take_over), methods=["POST"]),
         Route(
             "/api/v1/sales-order-lines/{order_no}/{line_no:int}",

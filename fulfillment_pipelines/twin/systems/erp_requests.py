@@ -49,6 +49,14 @@ def take_over(books: Books, request: Request, content: bytes, at: int) -> tuple[
     return 200, {"id": key}
 
 
+def cancel(books: Books, request: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
+    """Let the ERP cancel an order of which nothing is released."""
+    del content  # the path says it all
+    order_no = request.path_params["order_no"]
+    order_desk_reactions.cancel_order(books, order_no, at)
+    return 200, {"id": order_no}
+
+
 def allocate_less(books: Books, request: Request, content: bytes, at: int) -> tuple[int, dict[str, Any]]:
     """Let the ERP give up part of a line's allocation."""
     body = parsed_body(content, _Allocation)

@@ -15,7 +15,10 @@ from fulfillment_pipelines.twin.systems.message_objects import LegMessage, Unkno
 from fulfillment_pipelines.twin.world.books import Books
 from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU
 from fulfillment_pipelines.twin.world.commercial_tables import cross_references, order_amendments, shipment_reversals
+from fulfillment_pipelines.twin.world.hold_flow import ERP_SYSTEM, clear_hold_view
 from fulfillment_pipelines.twin.world.master_data import contract_price_cents, has_contract
+from fulfillment_pipelines.twin.world.order_flow import lines_of
+from fulfillment_pipelines.twin.world.plan import Kind, withdraw
 from fulfillment_pipelines.twin.world.reservation_flow import keep_at_most
 from fulfillment_pipelines.twin.world.stock_flow import PositionChange, change_erp_positions
 from fulfillment_pipelines.twin.world.system_tables import (
@@ -25,7 +28,7 @@ from fulfillment_pipelines.twin.world.system_tables import (
     portal_orders,
     sales_orders,
 )
-from fulfillment_pipelines.twin.world.truth_tables import true_legs, true_lines, true_orders
+from fulfillment_pipelines.twin.world.truth_tables import hold_views, true_holds, true_legs, true_lines, true_orders
 
 
 def take_over_header(books: Books, order_no: str, at: int) -> None:
@@ -102,6 +105,60 @@ def lower_allocation(books: Books, order_no: str, line_no: int, *, allocated_qty
     )
     change_erp_positions(books.erp, [PositionChange(line.site, line.sku, promised=-given_up)], at)
     keep_at_most(books, line.site, find_line(books, order_no, line_no).line_id, allocated_qty)
+
+
+def cancel_order(books: Books, order_no: str, at: int) -> None:
+    """Let the ERP cancel an order of which nothing is released: its allocation is freed and its holds end.
+
+    Raises:
+        UnknownObjectError: The ERP has no such order.
+        PreconditionError: A line is released, or the order is cancelled already.
+    """
+    order = books.truth.execute(select(true_orders).where(true_orders.c.order_no == order_no)).one_or_none()
+    shown = books.erp.execute(select(sales_orders).where(sales_orders.c.order_no == order_no)).one_or_none()
+    if order is None or shown is None:
+        raise UnknownObjectError(f"There is no order {order_no}.", remedy="check the order number")
+    require("status", "OPEN", shown.status)
+    lines = lines_of(books, [order.order_id])
+    released = next((line for line in lines if line.released_at is not None), None)
+    if released is not None:
+        raise PreconditionError(
+            f"Order {order_no} can no longer be cancelled.", expected="no release", found=released.release_no
+        )
+    _end_erp_holds(books, order.order_id, at)
+    for line in lines:
+        _cancel_line(books, order_no, line, at)
+    books.erp.execute(
+        update(sales_orders).where(sales_orders.c.order_no == order_no).values(status="CANCELLED", updated_at=at)
+    )
+
+
+def _end_erp_holds(books: Books, order_id: int, at: int) -> None:
+    views = books.truth.execute(
+        select(hold_views, true_holds.c.hold_no)
+        .join(true_holds, true_holds.c.hold_id == hold_views.c.hold_id)
+        .where(hold_views.c.order_id == order_id, hold_views.c.system == ERP_SYSTEM)
+    ).all()
+    for view in views:
+        clear_hold_view(books, view, at, at)
+
+
+def _cancel_line(books: Books, order_no: str, line: Row[Any], at: int) -> None:
+    of_line = (order_lines.c.order_no == order_no) & (order_lines.c.line_no == line.line_no)
+    freed = books.erp.execute(select(order_lines.c.qty_allocated).where(of_line)).scalar_one()
+    books.erp.execute(
+        update(order_lines)
+        .where(of_line)
+        .values(qty_cancelled=order_lines.c.qty_ordered, qty_allocated=0, qty_backordered=0, updated_at=at)
+    )
+    change_erp_positions(books.erp, [PositionChange(line.node, line.sku, promised=-freed)], at)
+    keep_at_most(books, line.node, line.line_id, 0)
+    withdraw(books.truth, [Kind.ALLOCATE_LINE, Kind.RELEASE_LINE, Kind.CANCEL_LINE], line.line_id)
+    books.truth.execute(
+        update(true_lines)
+        .where(true_lines.c.line_id == line.line_id)
+        .values(cancel_qty=line.qty, cancel_at=at, cancelled_at=at)
+    )
 
 
 def reverse_shipment(books: Books, message: LegMessage, at: int) -> None:

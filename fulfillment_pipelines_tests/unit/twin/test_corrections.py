@@ -279,6 +279,29 @@ def test_a_hold_at_the_erp_blocks_the_release_until_it_is_resolved(working: Any)
     assert len(working.erp("releases", order_no=order_no)) > 0
 
 
+def test_an_order_that_waits_can_be_cancelled_once_with_its_allocation_and_its_hold(working: Any) -> None:
+    order_no, due_at = _next_unreleased_order(working)
+    working.post("holds", {"order_no": order_no, "type": "DUPLICATE", "reason": "entered twice"}, key="hold-1")
+    before = working.erp("sales-order-lines", order_no=order_no)
+    answers = [working.post(f"sales-orders/{order_no}/cancellation", {"reason": "twice"}, key="c-1") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert working.post(f"sales-orders/{order_no}/cancellation", {"reason": "twice"}, key="c-2").status_code == 409
+    lines = working.erp("sales-order-lines", order_no=order_no)
+    assert [(row["qty_cancelled"], row["qty_allocated"]) for row in lines] == [
+        (row["qty_ordered"], 0) for row in before
+    ]
+    assert working.erp_http.get(f"/api/v1/sales-orders/{order_no}").json()["status"] == "CANCELLED"
+    assert [row["status"] for row in working.erp("holds", order_no=order_no)] == ["RESOLVED"]
+    working.twin.advance_until(due_at + timedelta(hours=1))
+    assert working.erp("releases", order_no=order_no) == []
+
+
+def test_an_order_that_is_released_is_not_cancelled(working: Any) -> None:
+    released = working.erp("releases")[-1]["order_no"]
+    answer = working.post(f"sales-orders/{released}/cancellation", {"reason": "twice"}, key="c-3")
+    assert answer.status_code == 409
+
+
 def test_holds_of_two_types_on_one_order_at_one_moment_are_two_holds(working: Any) -> None:
     order_no, _ = _next_unreleased_order(working)
     answers = [
