@@ -64,7 +64,7 @@ def list_waiting(
     show_rows("Waiting for approval", rows, as_json=as_json, empty="nothing")
     if items and not as_json:
         worth = Money(amounts_of(item.record for item in items))
-        console().print(f"{len(items):,} corrections, {worth}", markup=False)
+        console().print(f"In all: {len(items):,}, {worth}", markup=False)
 
 
 @app.command("approve")
@@ -140,7 +140,7 @@ def edit_correction(
         wanted = Edit(typed_changes(before, texts), by, reason, target.role, tuple(target.messages))
         after = edit(work, correction_id, wanted, policies=platform.policies, now=now)
         work.commit()
-    show_rows("New version", [{**_record_row(after), "replaces": after.replaces}], as_json=as_json)
+    _show_record("New version", after, as_json=as_json)
 
 
 @app.command("replay")
@@ -154,7 +154,7 @@ def replay_correction(
     with opened_for_decisions(config) as (platform, now), platform.ledger.unit_of_work() as work:
         record = replay(work, correction_id, by=by, reason=reason, policies=platform.policies, now=now)
         work.commit()
-    show_rows("Replayed", [_record_row(record)], as_json=as_json)
+    _show_record("Replayed", record, as_json=as_json)
 
 
 def _decide(identity: str | None, order: BulkOrder, *, dry_run: bool, config: Config, as_json: bool) -> None:
@@ -181,11 +181,11 @@ def _decide(identity: str | None, order: BulkOrder, *, dry_run: bool, config: Co
 
 def _state(result: BulkResult, order: BulkOrder, *, dry_run: bool) -> None:
     """Say how many and how much, before it is done."""
-    verb = f"would be {_VERBS[order.decision]}" if dry_run else f"are {_VERBS[order.decision]}"
-    worth = f", {Money(result.amounts)}," if result.amounts else ""
-    console().print(f"{len(result.decided):,} corrections{worth} {verb} by {order.by}", markup=False)
+    verb = f"that would be {_VERBS[order.decision]}" if dry_run else _VERBS[order.decision]
+    worth = f", {Money(result.amounts)}" if result.amounts else ""
+    console().print(f"Corrections {verb} by {order.by}: {len(result.decided):,}{worth}", markup=False)
     if result.awaiting_second:
-        console().print(f"{result.awaiting_second:,} of them still need a second person", markup=False)
+        console().print(f"Still to be approved by a second person: {result.awaiting_second:,}", markup=False)
 
 
 def _show(result: BulkResult, order: BulkOrder, *, dry_run: bool, as_json: bool) -> None:
@@ -193,23 +193,45 @@ def _show(result: BulkResult, order: BulkOrder, *, dry_run: bool, as_json: bool)
         {"correction_id": record.correction_id, "refused_because": refusal.reason, "remedy": refusal.remedy}
         for record, refusal in result.refused
     ]
-    decided = [_record_row(record) for record in result.decided]
     if as_json:
         show_json(
             {
                 "decision": order.decision.value,
                 "dry_run": dry_run,
-                "count": len(decided),
+                "count": len(result.decided),
                 "amounts": dict(result.amounts),
                 "awaiting_second": result.awaiting_second,
-                "decided": decided,
+                "decided": [_record_json(record) for record in result.decided],
                 "refused": refused,
             }
         )
         return
-    show_rows("Decided" if not dry_run else "Would be decided", decided, as_json=False)
+    decided = [_record_row(record) for record in result.decided]
+    show_rows("Would be decided" if dry_run else "Decided", decided, as_json=False)
     if refused:
         show_rows("Refused", refused, as_json=False)
+
+
+def _show_record(title: str, record: CorrectionRecord, *, as_json: bool) -> None:
+    show_rows(title, [_record_json(record) if as_json else _record_row(record)], as_json=as_json)
+
+
+def _record_json(record: CorrectionRecord) -> dict[str, Any]:
+    return {
+        "correction_id": record.correction_id,
+        "case_id": record.case_id,
+        "code": record.code,
+        "target": record.target,
+        "message": record.message,
+        "value_amount": record.value_amount,
+        "currency": record.currency,
+        "state": record.state.value,
+        "version": record.version,
+        "replaces": record.replaces,
+        "approver_role": record.approver_role,
+        "approvals_needed": record.approvals_needed,
+        "decided_by": record.decided_by,
+    }
 
 
 def _record_row(record: CorrectionRecord) -> dict[str, Any]:

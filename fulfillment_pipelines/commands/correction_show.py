@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -51,10 +51,15 @@ def show_correction(
         return
     _show_heading(found.correction)
     show_rows("Decision", _pairs(_decision(found.correction)), as_json=False)
-    show_rows("What changes", read["diff"], as_json=False, empty="nothing that the target holds")
+    show_rows(
+        "What changes",
+        _in_order(read["diff"], "attribute", "before", "after"),
+        as_json=False,
+        empty="nothing that the target holds",
+    )
     show_rows("How it is undone", _pairs(_undoing(read["inverse"])), as_json=False)
     show_rows("Blast radius", _pairs(_reach(read["impact"])), as_json=False)
-    show_rows("Systems that react", read["impact"].get("systems", []), as_json=False)
+    show_rows("Systems that react", _in_order(read["impact"].get("systems", []), "role", "does"), as_json=False)
     show_rows("Evidence", _pairs({**read["evidence"], "sha256": read["evidence_hash"]}), as_json=False)
     show_rows("Payload", _pairs(read["payload"]), as_json=False)
     show_rows("Precondition", _pairs(read["precondition"]), as_json=False)
@@ -120,10 +125,17 @@ def _reach(impact: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _in_order(rows: Iterable[Mapping[str, Any]], *names: str) -> list[dict[str, Any]]:
+    """Return rows with their columns as a person reads them; what was not there, or is not on record, is a dash."""
+    return [{name: "-" if row[name] is None else row[name] for name in names} for row in rows]
+
+
 def _pairs(values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each value there is."""
-    return [
-        {"field": name, "value": json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}
-        for name, value in values.items()
-        if value not in (None, "")
-    ]
+    """Return one row for each value there is; numbers among texts stand on the left as these do."""
+    return [{"field": name, "value": _plain(value)} for name, value in values.items() if value not in (None, "")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -33,6 +33,11 @@ from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 ACTOR = "confirmation"
 """Who moves corrections in the audit log when a snapshot does."""
 
+_BECAUSE = {
+    "correction.verified": "a later snapshot no longer shows the difference, or shows the effect",
+    "correction.unproved": "a later snapshot still shows the difference",
+    "correction.effect_lost": "a later snapshot no longer shows the effect that was proved",
+}
 _SENT = frozenset({CorrectionState.SENT, CorrectionState.ACKED, CorrectionState.UNKNOWN_OUTCOME})
 _UNSENT = frozenset(
     {
@@ -236,4 +241,5 @@ def _withdrawn(found: EndedCorrection) -> CorrectionRecord:
 def _entry(record: CorrectionRecord, action: str, now: datetime) -> audit.AuditEntry:
     proof = record.proving_watermark_at.isoformat() if record.proving_watermark_at else None
     unproved = {"unproved_watermarks": record.unproved_watermarks} if record.unproved_watermarks else {}
-    return correction_entry(record, ACTOR, action, now, {"proving_watermark_at": proof, **unproved})
+    detail = {"proving_watermark_at": proof, **unproved}
+    return correction_entry(record, ACTOR, action, now, detail, reason=_BECAUSE.get(action))

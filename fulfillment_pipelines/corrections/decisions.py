@@ -225,10 +225,12 @@ class Decisions:
 
 
 def standing_approvals(record: CorrectionRecord, given: Iterable[Approval], people: People) -> list[Approval]:
-    """Return the approvals that count: of this very content, by people who are still here."""
+    """Return the approvals that count: of this very content, in the role it needs now, by people who still have it."""
     return [
         approval
         for approval in given
         if (approval.version, approval.content_hash) == (record.version, content_hash_of(record))
-        and all(people.is_active(person) for person in approval.people)
+        and approval.role == record.approver_role
+        and people.is_active(approval.actor)
+        and people.holds(approval.on_behalf_of, approval.role)
     ]

@@ -16,14 +16,16 @@ from fulfillment_pipelines.ledger.outbox import Delivery, DeliveryStatus, Delive
 
 def first_delivery(record: CorrectionRecord, policy: DeliveryPolicy, now: datetime) -> Delivery:
     """Return the outbox row of a correction that was approved a moment ago."""
-    repeats = record.correction_class is CorrectionClass.RETRY
-    look_first = repeats or record.message in policy.read_back_first
+    repeats = record.correction_class is CorrectionClass.RETRY or record.message in policy.read_back_first
+    # A look tells that a target is down without leaving open whether it has the message, which could not go another
+    # way then.
+    has_another_way = policy.limits_for(record.target).fallback is not None
     priority = policy.priority_of(record.correction_class, record.message)
     return Delivery(
         correction_id=record.correction_id,
         target=record.target,
         status=DeliveryStatus.READY,
-        next_step=DeliveryStep.READ_BACK if look_first else DeliveryStep.SEND,
+        next_step=DeliveryStep.READ_BACK if repeats or has_another_way else DeliveryStep.SEND,
         due_at=now,
         attempts=0,
         read_backs=0,

@@ -79,7 +79,8 @@ class DeliveryLimits(Seed):
         longest_backoff_seconds: Never longer than this, unless the target itself asks for it.
         longest_retry_after_seconds: A target that asks for a longer rest is asked again after this.
         poll_seconds: How long a target that has taken a message in is left alone.
-        settle_seconds: How long an answer may be under way: as long as the slowest transport waits for one.
+        settle_seconds: How long what was sent may still take to have its effect after nobody waits for its answer
+            any more; it is not looked at, and so not sent again, before that.
         sends_per_hour: Messages to the target within an hour, by all workers together.
         rate: Messages to the target within seconds.
         circuit: When it is taken to be down.
@@ -139,7 +140,7 @@ class DeliveryPolicy(Seed):
     Attributes:
         version: Raised with every change of the file.
         read_back_first: Messages that repeat what may already have happened: the target is looked at before the
-            first send. So it is for every correction of class R.
+            first send. So it is for every correction of class R, and for every target that has a fallback.
         urgencies: From the most to the least urgent.
         ordering: Payload fields that name what a message is about; the first that are all there are taken. What is
             about the same thing reaches a target in the order in which it was approved.
@@ -170,6 +171,11 @@ class DeliveryPolicy(Seed):
         if own is None:
             return self.limits
         return self.limits.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+    @property
+    def stand_ins(self) -> frozenset[str]:
+        """Names of the systems that take the messages of others while those are down."""
+        return frozenset(limits.fallback.to for limits in self.targets.values() if limits.fallback)
 
     def stands_in_for(self, system: str) -> frozenset[str]:
         """Return the targets whose messages a system takes while they are down."""

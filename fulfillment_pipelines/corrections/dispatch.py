@@ -151,7 +151,7 @@ class Dispatcher:
                     break
                 steps = tuple(self._steps(claim, desk))
                 if steps:
-                    desk.attempts.append(Attempted(claim, steps))
+                    desk.keep(Attempted(claim, steps))
                 if self._is_to_be_recorded(desk):
                     self._record(desk)
         finally:
@@ -213,9 +213,8 @@ class Dispatcher:
         if not desk.attempts:
             return False
         last = desk.attempts[-1]
-        told = last.steps[-1].answer
-        desk.failures_in_a_row = desk.failures_in_a_row + 1 if told.sign is SystemSign.FAILS else 0
-        if told.retry_after_seconds is not None or last.claim.is_probe or desk.failures_in_a_row > 1:
+        asks_for_rest = last.steps[-1].answer.retry_after_seconds is not None
+        if asks_for_rest or last.claim.is_probe or desk.failures_in_a_row > 1:
             return True
         passed = self._machine_clock.now() - desk.recorded_at
         return abs(passed.total_seconds()) >= self._policy.workers.record_seconds
@@ -262,3 +261,9 @@ class _Desk:
     attempts: list[Attempted] = field(default_factory=list)
     states: Counter[CorrectionState] = field(default_factory=Counter)
     failures_in_a_row: int = 0
+
+    def keep(self, attempted: Attempted) -> None:
+        """Keep what was done with a row until it is recorded."""
+        self.attempts.append(attempted)
+        fails = attempted.steps[-1].answer.sign is SystemSign.FAILS
+        self.failures_in_a_row = self.failures_in_a_row + 1 if fails else 0

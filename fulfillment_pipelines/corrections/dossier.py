@@ -78,7 +78,7 @@ def dossier_of(subject: Subject, taken: Sequence[str] | None = None) -> Dossier:
     problem = _problem_of(message, subject)
     evidence = canonical_json(subject.evidence or {})
     return Dossier(
-        diff=canonical_json(_diff(message, subject) if message else []),
+        diff=canonical_json(_diff(message, subject, problem) if message else []),
         inverse=canonical_json(asdict(_undoing(message, subject, problem, taken))),
         impact=canonical_json(_impact(message, subject, problem)),
         evidence=evidence,
@@ -117,12 +117,17 @@ def _problem_of(message: MessageType | None, subject: Subject) -> str:
     return ""
 
 
-def _diff(message: MessageType, subject: Subject) -> list[dict[str, Scalar]]:
+def _diff(message: MessageType, subject: Subject, problem: str) -> list[dict[str, Scalar]]:
     """Return what the target would hold that it does not hold now; what stays as it is, is no change."""
     after = {name: subject.payload[name] for name in message.sets if subject.payload.get(name) is not None}
+    after.update(message.implies)
+    for name, change in message.adds.items():
+        before = subject.precondition.get(name)
+        if not problem and before is not None and change in after:
+            after[name] = format(Decimal(str(before)) + Decimal(str(after.pop(change))), "f")
     return [
         {"attribute": name, "before": before, "after": value}
-        for name, value in {**after, **message.implies}.items()
+        for name, value in after.items()
         for before in [subject.precondition.get(name)]
         if before is None or not _is_same(before, value)
     ]
@@ -159,10 +164,11 @@ def _impact(message: MessageType | None, subject: Subject, problem: str) -> dict
 
 
 def _qty(message: MessageType, subject: Subject) -> str:
-    """Return how many base units change: from what is held now to what is asked for, where both are known."""
+    """Return how many base units change: from what is held now to what is asked for, where the message sets it."""
     name = message.quantity
+    is_set = name in message.sets or name in message.implies
     after = message.implies.get(name, subject.payload.get(name))
-    before = subject.precondition.get(name)
+    before = subject.precondition.get(name) if is_set else None
     return format(abs(Decimal(str(after or 0)) - Decimal(str(before or 0))), "f")
 
 

@@ -73,9 +73,8 @@ def _take_over(
         system=delivery.via,
     )
     limits = policy.limits_for(delivery.via)
-    # One that is only silent may still be waiting for the answer to what it sent.
-    settling = 0 if delivery.leased_by in neglect.gone else limits.settle_seconds
-    look_at = neglect.now + timedelta(seconds=settling)
+    # The worker may be gone, but not what it sent: a slow target may still be at it.
+    look_at = neglect.now + timedelta(seconds=limits.settle_seconds)
     before = Progress(claim.correction, delivery)
     sheet.add(progress.abandoned(before, receipt, Pace(limits, jitter), look_at=look_at), [receipt])
 

@@ -193,7 +193,9 @@ def _after_precondition(before: Progress, receipt: AttemptReceipt, pace: Pace) -
 
 def _after_unknown(before: Progress, receipt: AttemptReceipt, pace: Pace) -> Progress:
     record = _sent(lifecycle.move(before.record, CorrectionState.UNKNOWN_OUTCOME), receipt.received_at)
-    due_at = receipt.received_at + pace.backoff(1)
+    # What was given up waiting for may still arrive: a look before that would not show it.
+    settled_at = receipt.received_at + timedelta(seconds=pace.limits.settle_seconds)
+    due_at = max(settled_at, receipt.received_at + pace.backoff(1))
     return Progress(record, replace(_look_again(before.delivery, due_at), read_backs=0), (CaseState.CORRECTION_SENT,))
 
 

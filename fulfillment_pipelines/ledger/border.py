@@ -114,7 +114,7 @@ def _translation(what: str, error: SQLAlchemyError) -> FulfillmentError:
     if isinstance(error, IntegrityError) and not any(sign in said for sign in _TWICE):
         return InvariantError(
             f"The ledger refused a row ({what}).",
-            expected="rows that refer to rows which exist",
+            expected="rows that refer to rows which exist, and no change of what was recorded",
             found=said,
             remedy="report it: the platform wrote something that contradicts its own records",
         )

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import insert, select, update
 
-from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.errors import AuditChainError, BadDataError
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.tables import audit_log, policy_edition
 from fulfillment_pipelines.ledger.unit_of_work import Ledger, UnitOfWork
@@ -136,10 +136,12 @@ def policies_of(work: UnitOfWork, version: str) -> Mapping[str, str]:
 
     Raises:
         BadDataError: No version begins so, or more than one.
+        AuditChainError: A text is not the one that was recorded.
     """
-    columns = (policy_edition.c.policy_version, policy_edition.c.file_name, policy_edition.c.content)
-    starts_so = policy_edition.c.policy_version.startswith(version, autoescape=True)
-    rows = work.rows(select(*columns).where(starts_so).order_by(*columns[:2])) if len(version) >= _LEAST_PREFIX else ()
+    columns = policy_edition.c
+    starts_so = columns.policy_version.startswith(version, autoescape=True)
+    query = select(columns.policy_version, columns.file_name, columns.content, columns.content_hash).where(starts_so)
+    rows = work.rows(query.order_by(columns.file_name)) if len(version) >= _LEAST_PREFIX else ()
     found = {row.policy_version for row in rows}
     if len(found) != 1:
         raise BadDataError(
@@ -148,6 +150,15 @@ def policies_of(work: UnitOfWork, version: str) -> Mapping[str, str]:
             found=", ".join(sorted(found)) or "none that begins so",
             remedy="`fulfillment policy history` shows the versions there are",
         )
+    for row in rows:
+        file = PolicyFile(row.policy_version, row.file_name, row.content)
+        if file.content_hash != row.content_hash:
+            raise AuditChainError(
+                f"The text of {file.file_name} in the version {file.policy_version} was changed after it was recorded.",
+                expected=f"a text with the hash {row.content_hash}",
+                found=file.content_hash,
+                remedy="compare with a backup of the ledger; the row policy.changed of the audit log has the hash too",
+            )
     return {row.file_name: row.content for row in rows}
 
 

@@ -21,6 +21,7 @@ from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_referenc
 from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.fallback import require_ways_round
 from fulfillment_pipelines.corrections.guarded_sink import guarded
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.corrections.rights_check import DeclaredMessages, require_within_rights
@@ -76,7 +77,7 @@ class Platform:
 
     def target_of(self, role: str, node: str, message: str) -> str:
         """Return the declared name of the system that plays a role at a node and takes a message."""
-        return self.registry.system_for(Role(role), node, message)
+        return self.registry.system_for(Role(role), node, message, stand_ins=self.policies.delivery.stand_ins)
 
     def messages_of(self, system: str) -> tuple[str, ...]:
         """Return the messages that a system takes."""
@@ -192,6 +193,7 @@ def _require_within_rights(policies: Policies, distributor: Distributor, registr
         DeclaredMessages.of(declaration, path)
         for path, declaration in zip(distributor.systems, registry.declarations.values(), strict=True)
     ]
+    require_ways_round(policies.delivery, {system.name: system.messages for system in registry.declarations.values()})
     require_within_rights(policies.authority, declared, read_rules(read_models(sql / "30_reconcile" / "rules")))
 
 

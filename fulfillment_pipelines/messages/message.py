@@ -127,6 +127,7 @@ class MessageType:
         inverse: How it is undone.
         sets: Fields of the payload whose value the target shall hold afterwards; the others say of what.
         implies: Values the target holds afterwards that the payload does not spell out.
+        adds: Values of the precondition that a field of the payload is added to, as a movement is to the stock on hand.
         quantity: Field of the payload with the base units it is about; empty where it is about none.
         reactions: What other systems do because of it.
         version: Raised when a field is removed or narrowed, or changes its meaning.
@@ -140,6 +141,7 @@ class MessageType:
     inverse: Inverse
     sets: tuple[str, ...] = ()
     implies: Mapping[str, Scalar] = field(default_factory=_nothing)
+    adds: Mapping[str, str] = field(default_factory=_nothing)
     quantity: str = ""
     reactions: tuple[Reaction, ...] = ()
     version: int = 1

@@ -217,6 +217,7 @@ STOCK_MESSAGES: Final = (
             {"on_hand_qty": Later("what the ERP has on hand when it is undone")},
         ),
         sets=("movement_qty",),
+        adds={"on_hand_qty": "movement_qty"},
         quantity="movement_qty",
         reactions=(
             Reaction("erp", "promises by the new quantity on hand"),

@@ -6,7 +6,7 @@ The registry finds things; it neither reads nor writes a system itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,13 +221,16 @@ class Registry:
         """
         self._system(system).check()
 
-    def system_for(self, role: Role, node: str = "", message: str = "") -> str:
+    def system_for(
+        self, role: Role, node: str = "", message: str = "", *, stand_ins: Collection[str] = frozenset()
+    ) -> str:
         """Return the name of the one system that has a role at a node.
 
         Args:
             role: What the system is to the distributor.
             node: The site; a system that declares no node speaks for every site.
             message: What is to be sent: of several systems, the one that takes the message is meant.
+            stand_ins: Systems that are never meant, because they only take the place of others.
 
         Raises:
             ConfigurationError: No system has that role there, or several have.
@@ -235,7 +238,7 @@ class Registry:
         candidates = [
             name
             for name, declaration in self._declarations.items()
-            if declaration.role is role and (not declaration.node or declaration.node == node)
+            if declaration.role is role and (not declaration.node or declaration.node == node) and name not in stand_ins
         ]
         if len(candidates) > 1 and message:
             candidates = [name for name in candidates if message in self._declarations[name].messages]

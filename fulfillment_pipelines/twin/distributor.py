@@ -25,6 +25,7 @@ from fulfillment_pipelines.twin.systems.inbox import empty_inboxes
 from fulfillment_pipelines.twin.systems.north_files import NorthFiles
 from fulfillment_pipelines.twin.systems.order_parking import repair_parked
 from fulfillment_pipelines.twin.systems.switches import SwitchBoard
+from fulfillment_pipelines.twin.systems.tms_drop import TmsDrop
 from fulfillment_pipelines.twin.world import system_tables as tables
 from fulfillment_pipelines.twin.world.books import Books, Shelf, set_clocks
 from fulfillment_pipelines.twin.world.catalogue import Node
@@ -77,18 +78,28 @@ class Distributor:
         shelf: The databases of its systems, empty.
         north: The exchange directory of the legacy site.
         edi: The exchange directory of the trading partners.
+        tms_drop: The directory the TMS picks messages up from.
         seed: Seed of its world.
         volume: How much it does.
         start_at: When its world begins, in epoch seconds.
     """
 
     def __init__(
-        self, shelf: Shelf, north: NorthFiles, edi: EdiFiles, *, seed: int, volume: Volume, start_at: int
+        self,
+        shelf: Shelf,
+        north: NorthFiles,
+        edi: EdiFiles,
+        tms_drop: TmsDrop,
+        *,
+        seed: int,
+        volume: Volume,
+        start_at: int,
     ) -> None:
         self.switches = SwitchBoard()
         self._shelf = shelf
         self._north = north
         self._edi = edi
+        self._tms_drop = tms_drop
         self._seed = seed
         self._volume = volume
         self._start_at = start_at
@@ -222,6 +233,7 @@ class Distributor:
         with self._shelf.open() as books:
             self._deal_days(books, stop)
             empty_inboxes(books, stop)
+            self._tms_drop.pick_up(books, stop)
             if cycle:
                 self._north.pick_up(books, stop)
             apply_until(books, stop)

@@ -28,6 +28,7 @@ from fulfillment_pipelines.twin.systems.portal_api import portal_application
 from fulfillment_pipelines.twin.systems.postgres import PostgresServer
 from fulfillment_pipelines.twin.systems.switches import SwitchedApp, Switches
 from fulfillment_pipelines.twin.systems.tms_api import tms_application
+from fulfillment_pipelines.twin.systems.tms_drop import TmsDrop
 from fulfillment_pipelines.twin.systems.west_api import west_application
 from fulfillment_pipelines.twin.world.books import Shelf
 from fulfillment_pipelines.twin.world.catalogue import write_unit_conversions
@@ -37,7 +38,7 @@ from fulfillment_pipelines.twin.world.timing import epoch
 _CLIENT_ID = "fulfillment"
 _CRM_USER = "fulfillment"
 _DATABASES = ("wms_east", "finance")  # named like the systems they belong to
-_DIRECTORIES = {"WMS_NORTH_DIRECTORY": "wms_north", "EDI_DIRECTORY": "edi"}
+_DIRECTORIES = {"WMS_NORTH_DIRECTORY": "wms_north", "EDI_DIRECTORY": "edi", "TMS_DROP_DIRECTORY": "tms_drop"}
 _KEY_BYTES = 18
 
 
@@ -92,14 +93,16 @@ class Twin:
         """
         home = home.resolve()
         home.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(home / "wms_north", ignore_errors=True)  # files of an earlier world would look newer than ours
+        for folder in ("wms_north", "tms_drop"):
+            shutil.rmtree(home / folder, ignore_errors=True)  # files of an earlier world would look newer than ours
         with ExitStack() as starting:
             postgres = starting.enter_context(PostgresServer(_DATABASES))
             shelf = _open_shelf(postgres, starting)
             north = NorthFiles(home / "wms_north")
             edi = EdiFiles(home / "edi", epoch(starts_at))
+            tms_drop = TmsDrop(home / "tms_drop")
             volume = volume or Volume()
-            distributor = Distributor(shelf, north, edi, seed=seed, volume=volume, start_at=epoch(starts_at))
+            distributor = Distributor(shelf, north, edi, tms_drop, seed=seed, volume=volume, start_at=epoch(starts_at))
             if history:
                 live_through(distributor, faults=faults)
             return cls._serve(home, distributor, postgres, starting)

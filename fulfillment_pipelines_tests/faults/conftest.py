@@ -63,6 +63,10 @@ class FaultRow:
         fault, injected, outcome, effects, ledgers, test = (cell.strip() for cell in line.strip("|\n ").split(" | "))
         return cls(fault, injected, outcome, effects, tuple(ledgers.split(", ")), test.strip("`"))
 
+    @property
+    def file(self) -> str:
+        return self.test.partition("::")[0]
+
     def __str__(self) -> str:
         cells = (self.fault, self.injected, self.outcome, self.effects, ", ".join(self.ledgers), f"`{self.test}`")
         return f"| {' | '.join(cells)} |"
@@ -273,11 +277,15 @@ def _shown_as(nodeid: str) -> str:
     return f"{Path(path).name}::{name}"
 
 
+def _committed_rows() -> list[FaultRow]:
+    lines = FAULTS_TABLE.read_text(encoding="utf-8").splitlines() if FAULTS_TABLE.exists() else []
+    return [FaultRow.parsed(line) for line in lines if line.startswith("| ") and not line.startswith("| Fault |")]
+
+
 @pytest.fixture(scope="session")
 def fault_rows() -> Sequence[FaultRow]:
     """The rows of the committed table of faults."""
-    lines = FAULTS_TABLE.read_text(encoding="utf-8").splitlines() if FAULTS_TABLE.exists() else []
-    return [FaultRow.parsed(line) for line in lines if line.startswith("| ") and not line.startswith("| Fault |")]
+    return _committed_rows()
 
 
 @pytest.fixture(scope="session")
@@ -332,13 +340,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the table, if every test has passed; on whichever ledgers, a row stands once."""
+    """Write the table, if every test of some files has passed; the rows of other files stay as they are."""
     rows = session.config.stash.get(_ROWS, [])
-    if exitstatus != pytest.ExitCode.OK or not rows:
+    if exitstatus != pytest.ExitCode.OK or not rows or session.config.option.keyword:
         return
     ledgers: dict[FaultRow, list[str]] = {}
     for row in rows:
         seen = ledgers.setdefault(replace(row, ledgers=()), [])
         seen.extend(ledger for ledger in row.ledgers if ledger not in seen)
-    table = "".join(f"{replace(row, ledgers=tuple(seen))}\n" for row, seen in ledgers.items())
-    FAULTS_TABLE.write_text(TABLE_BEGINS + table, encoding="utf-8")
+    written = {row.file for row in rows}
+    kept = [row for row in _committed_rows() if row.file not in written]
+    table = sorted(
+        [*kept, *(replace(row, ledgers=tuple(seen)) for row, seen in ledgers.items())], key=lambda row: row.file
+    )
+    FAULTS_TABLE.write_text(TABLE_BEGINS + "".join(f"{row}\n" for row in table), encoding="utf-8")

@@ -19,7 +19,7 @@ from typing import Any
 
 from fulfillment_pipelines.canonical.admission import Admitter
 from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.domain.clock import FixedClock
+from fulfillment_pipelines.domain.clock import Clock, FixedClock
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform
@@ -84,13 +84,29 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
-def _impatient(platform: Platform, turns: int) -> Platform:
-    """Let time have passed on this machine, so that leases of the dead are over."""
+class _Later:
+    """A clock that is ahead of another."""
+
+    def __init__(self, clock: Clock, by: timedelta) -> None:
+        self._clock = clock
+        self._by = by
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._by
+
+
+def _impatient(platform: Platform, turns: int, *, minutes: int = 0) -> Platform:
+    """Let time have passed, so that leases of the dead are over and what they had sent has settled."""
     clock = FixedClock(datetime.now(UTC) + timedelta(hours=turns))
     delivery = platform.policies.delivery
     sink = platform.registry.sink
     dispatcher = Dispatcher(
-        platform.ledger, sink, delivery, clock=platform.clock, machine_clock=clock, jitter=lambda: 0.5
+        platform.ledger,
+        sink,
+        delivery,
+        clock=_Later(platform.clock, timedelta(minutes=minutes)),
+        machine_clock=clock,
+        jitter=lambda: 0.5,
     )
     return replace(platform, dispatcher=dispatcher)
 
@@ -105,6 +121,8 @@ def turn(runtime: str, turns: int) -> None:
         stages.require_invariants(stages.reconcile(platform, full=False))
         stages.decide(platform)
         stages.dispatch(platform)
+        # The first takes rows of the dead over; what they had sent has had its time when the second looks.
+        stages.dispatch(_impatient(opened, turns, minutes=1))
 
 
 def _forked(runtime: str, dies_at: str, turns: int) -> int:

@@ -49,8 +49,8 @@ WRITES_GONE_WRONG = [
     (Fault.TRUNCATED, SEEN, "Half an answer is none: the outcome is unknown; a look shows the effect. ACKED."),
     (Fault.HANGS_BEFORE, SENT_AGAIN, "Given up at the time limit; a look shows nothing; sent again. ACKED."),
     (Fault.HANGS_AFTER, SEEN, "Given up at the time limit; a look shows the effect. ACKED."),
-    (Fault.RESET_BEFORE, SENT_AGAIN, "The outcome is unknown; a look shows nothing; sent again. ACKED."),
-    (Fault.RESET_AFTER, SEEN, "The outcome is unknown; a look shows the effect. ACKED."),
+    (Fault.CUT_BEFORE, SENT_AGAIN, "The outcome is unknown; a look shows nothing; sent again. ACKED."),
+    (Fault.CUT_AFTER, SEEN, "The outcome is unknown; a look shows the effect. ACKED."),
     (Fault.DRIPS, SEEN, "Given up at the time limit, though bytes still come; a look shows the effect. ACKED."),
     (Fault.OUTAGE, SENT_AGAIN, "Left alone as long as it asks; a look shows nothing; sent again. ACKED."),
     (
@@ -170,6 +170,11 @@ def stock_too_high(make_finding: Callable[..., Finding]) -> Finding:
     )
 
 
+def _of_a_look(fault: Fault) -> str:
+    """Return what goes wrong, without what becomes of an effect: a look has none."""
+    return str(fault).partition(" before")[0].partition(" after")[0]
+
+
 both = pytest.mark.parametrize("variant", VARIANTS, indirect=True)
 keyed = pytest.mark.parametrize("variant", ["keyed"], indirect=True)
 unkeyed = pytest.mark.parametrize("variant", ["unkeyed"], indirect=True)
@@ -223,7 +228,7 @@ def test_a_target_that_asks_to_be_left_alone_is(
         Fault.TOO_MANY,
         Fault.TRUNCATED,
         Fault.HANGS_AFTER,
-        Fault.RESET_AFTER,
+        Fault.CUT_AFTER,
         Fault.DRIPS,
         Fault.OUTAGE,
         Fault.HTML,
@@ -241,7 +246,7 @@ def test_nothing_is_sent_while_the_target_cannot_be_looked_at(
     assert (others, scene.state()) == (["look: ABSENT", "send: APPLIED"], CorrectionState.ACKED)
     assert scene.target.tally()[INVOICE].effects == 1
     fault_outcome(
-        fault=f"Look before the first send: {fault}",
+        fault=f"Look before the first send: {_of_a_look(fault)}",
         injected=BOTH,
         outcome="Nothing is sent until it was seen that the effect is not there yet. ACKED.",
         effects=1,
@@ -249,7 +254,7 @@ def test_nothing_is_sent_while_the_target_cannot_be_looked_at(
 
 
 @both
-@pytest.mark.parametrize("fault", [Fault.FAILS_BEFORE, Fault.TRUNCATED, Fault.RESET_AFTER, Fault.HTML])
+@pytest.mark.parametrize("fault", [Fault.FAILS_BEFORE, Fault.TRUNCATED, Fault.CUT_AFTER, Fault.HTML])
 def test_a_success_that_cannot_be_looked_at_is_looked_at_later(
     *, scene: Scene, variant: str, invoice_due: Finding, fault: Fault, fault_outcome: Record
 ) -> None:
@@ -263,7 +268,7 @@ def test_a_success_that_cannot_be_looked_at_is_looked_at_later(
     assert (others, scene.state()) == (["look: APPLIED"], CorrectionState.ACKED)
     assert scene.target.tally()[INVOICE].effects == 1
     fault_outcome(
-        fault=f"Look directly after the send: {fault}",
+        fault=f"Look directly after the send: {_of_a_look(fault)}",
         injected=BOTH,
         outcome="A success is believed when it shows: looked at again later, not sent again. ACKED.",
         effects=1,
@@ -360,6 +365,7 @@ def test_an_effect_that_is_there_twice_is_a_dead_letter_that_says_so(
     record, _, case = scene.only()
     assert (record.state, case.state) == (CorrectionState.DEAD_LETTER, CaseState.OPEN)
     assert "2 records" in record.decision_reason
+    assert scene.steps() == ["look: ABSENT", "send: REJECTED"]
     assert scene.target.tally()[INVOICE].keys == 1
     fault_outcome(
         fault=f"Target: {Fault.TWICE}",
@@ -512,7 +518,7 @@ def test_an_outcome_that_stays_unknown_is_never_sent_again(
     *, scene: Scene, variant: str, invoice_due: Finding, fault_outcome: Record
 ) -> None:
     before = [None] if variant == "keyed" else [None, None]
-    scene.target.script(Fault.HANGS_AFTER, reads=[*before, *[Fault.RESET_BEFORE] * 500])
+    scene.target.script(Fault.HANGS_AFTER, reads=[*before, *[Fault.CUT_BEFORE] * 500])
     scene.take_in(invoice_due)
     scene.deliver()
     record, _, case = scene.only()
@@ -522,7 +528,7 @@ def test_an_outcome_that_stays_unknown_is_never_sent_again(
     assert scene.target.tally()[INVOICE].effects == 1
     fault_outcome(
         fault="Target: hangs after applying, and cannot be looked at any more",
-        injected=f"Every later connection is reset. {BOTH}",
+        injected=f"Every later connection is cut. {BOTH}",
         outcome="Looked at until a person must; never sent again blindly. DEAD_LETTER, and the case is open.",
         effects=1,
     )

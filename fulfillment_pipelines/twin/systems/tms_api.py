@@ -108,7 +108,9 @@ _LISTINGS = {
 }
 
 
-class _Claim(BaseModel):
+class Claim(BaseModel):
+    """A claim as a client writes it, whichever door it comes through."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
 
     shipment: str
@@ -159,15 +161,20 @@ class _TmsApi:
 
     async def file_claim(self, request: Request) -> Response:
         require_key(request, "X-Tms-Key", self._api_key)
-        claim = parsed_body(await request.body(), _Claim)
+        claim = parsed_body(await request.body(), Claim)
         return await run_in_threadpool(self._file_once, request.headers.get("Idempotency-Key"), claim)
 
-    def _file_once(self, key: str | None, claim: _Claim) -> Response:
+    def _file_once(self, key: str | None, claim: Claim) -> Response:
         with self._office.books() as books:
-            return answered_once(books.tms, tables.tms_answers, key, lambda: _filed(books.tms, claim, self._office.now))
+            return answered_once(books.tms, tables.tms_answers, key, lambda: filed(books.tms, claim, self._office.now))
 
 
-def _filed(tms: Connection, claim: _Claim, at: int) -> tuple[int, dict[str, Any]]:
+def filed(tms: Connection, claim: Claim, at: int) -> tuple[int, dict[str, Any]]:
+    """File a claim; return status code and body of the answer.
+
+    Raises:
+        UnknownObjectError: There is no such shipment.
+    """
     known = select(func.count()).where(tables.transports.c.shipment_no == claim.shipment)
     if not tms.execute(known).scalar_one():
         raise UnknownObjectError(f"There is no shipment '{claim.shipment}'.", remedy="check the number")

@@ -23,8 +23,8 @@ class Fault(StrEnum):
     ROLLS_BACK_LATER = "applies, answers, and rolls back in the night"
     CHANGES_BETWEEN = "changes the value between read and write"
     BOOKED_BETWEEN = "somebody books it between read and write"
-    RESET_BEFORE = "connection reset before applying"
-    RESET_AFTER = "connection reset after applying"
+    CUT_BEFORE = "network cut before applying"
+    CUT_AFTER = "network cut after applying, before the answer"
     DRIPS = "answers byte by byte, too slowly"
     OUTAGE = "503 with Retry-After"
     HTML = "200 with an error page"
@@ -91,8 +91,8 @@ CONDUCT = {
     Fault.ROLLS_BACK_LATER: Conduct(Effect.UNDONE_LATER),
     Fault.CHANGES_BETWEEN: Conduct(),
     Fault.BOOKED_BETWEEN: Conduct(),
-    Fault.RESET_BEFORE: Conduct(Effect.NONE, Shown.RESET),
-    Fault.RESET_AFTER: Conduct(Effect.ONCE, Shown.RESET),
+    Fault.CUT_BEFORE: Conduct(Effect.NONE, Shown.RESET),
+    Fault.CUT_AFTER: Conduct(Effect.ONCE, Shown.RESET),
     Fault.DRIPS: Conduct(Effect.ONCE, Shown.DRIP),
     Fault.OUTAGE: Conduct(Effect.NONE, Shown.STATUS, 503, _LATER),
     Fault.HTML: Conduct(Effect.NONE, Shown.PAGE),
@@ -108,8 +108,8 @@ OF_A_CALL = (
     Fault.TRUNCATED,
     Fault.HANGS_BEFORE,
     Fault.HANGS_AFTER,
-    Fault.RESET_BEFORE,
-    Fault.RESET_AFTER,
+    Fault.CUT_BEFORE,
+    Fault.CUT_AFTER,
     Fault.DRIPS,
     Fault.OUTAGE,
     Fault.HTML,

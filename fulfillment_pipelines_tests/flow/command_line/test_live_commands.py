@@ -156,6 +156,8 @@ def test_an_edited_audit_row_is_named(live: Any, tmp_path: Path) -> None:
     try:
         original.backup(edited)
         row = edited.execute("select max(sequence) - 3 from audit_log").fetchone()[0]
+        # Somebody with the file is not stopped by what the database refuses.
+        edited.execute("drop trigger audit_log_is_not_updated")
         edited.execute("update audit_log set actor = 'somebody else' where sequence = ?", (row,))
         edited.commit()
     finally:
@@ -167,7 +169,7 @@ def test_an_edited_audit_row_is_named(live: Any, tmp_path: Path) -> None:
     assert [(one["kind"], one["sequence"]) for one in broken.json()["breaks"]] == [("EDITED", row)]
     table = live.type("audit", "verify", FULFILLMENT_LEDGER_URL=url)
     assert table.exit_code == 1
-    assert [cells[:2] for cells in table.rows] == [["EDITED", f"{row:,}"]]
+    assert [cells[:2] for cells in table.rows] == [["EDITED", str(row)]]
 
 
 def test_a_second_world_is_refused_while_one_is_served(live: Any, twin: Any) -> None:

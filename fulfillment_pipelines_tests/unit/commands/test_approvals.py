@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.commands.opening import opened_platform
+from fulfillment_pipelines.commands.opening import opened_for_decisions, reading_ledger
 from fulfillment_pipelines.corrections.proposals import propose
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.exceptions.intake import intake
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.corrections import update_corrections
 from fulfillment_pipelines.ledger.readings import list_corrections
-from fulfillment_pipelines.ledger.unit_of_work import Ledger
 
 Fulfillment = Callable[..., Any]
 GROUNDS = ("--by", "ada", "--reason", "agreed")
@@ -46,8 +45,7 @@ def waiting(lake: object, make_finding: Callable[..., Any]) -> Callable[..., lis
     del lake
 
     def wait(*amounts: int) -> list[str]:
-        with opened_platform(None) as platform, platform.ledger.unit_of_work() as work:
-            now = platform.clock.now()
+        with opened_for_decisions(None) as (platform, now), platform.ledger.unit_of_work() as work:
             findings = _findings(make_finding, amounts, now)
             intake(work, findings, (), policy=platform.case_policy, now=now)
             proposed = propose(work, findings, policies=platform.policies, target_of=lambda role, *_: role, now=now)
@@ -59,13 +57,8 @@ def waiting(lake: object, make_finding: Callable[..., Any]) -> Callable[..., lis
 
 
 def _states() -> dict[str, CorrectionState]:
-    with opened_platform(None) as platform, platform.ledger.reading() as work:
+    with reading_ledger(None) as work:
         return {record.correction_id: record.state for record in list_corrections(work)}
-
-
-def _ledger_change(change: Callable[[Ledger, Any], None]) -> None:
-    with opened_platform(None) as platform:
-        change(platform.ledger, platform)
 
 
 def test_the_list_says_what_waits_for_whom_and_how_long(fulfillment: Fulfillment, waiting: Any) -> None:
@@ -86,7 +79,7 @@ def test_the_list_says_what_waits_for_whom_and_how_long(fulfillment: Fulfillment
     assert 0 < rows[small]["seconds_left"] < timedelta(days=7).total_seconds()
     shown = fulfillment("approvals", "list").stdout
     assert "2 x finance.manager" in shown
-    assert "2 corrections, 60,100.00 USD" in shown
+    assert "In all: 2, 60,100.00 USD" in shown
 
 
 def test_the_list_of_one_person_holds_what_that_person_may_approve(fulfillment: Fulfillment, waiting: Any) -> None:
@@ -120,7 +113,7 @@ def test_who_may_not_approve_is_told_who_may(fulfillment: Fulfillment, waiting: 
 def test_a_dry_run_says_how_many_and_how_much_and_decides_nothing(fulfillment: Fulfillment, waiting: Any) -> None:
     identities = waiting(100, 200)
     said = fulfillment("approvals", "approve", "--code", "fin-01", *GROUNDS, "--dry-run")
-    assert "2 corrections, 300.00 USD, would be approved by ada" in said.stdout
+    assert "Corrections that would be approved by ada: 2, 300.00 USD" in said.stdout
     assert set(_states().values()) == {CorrectionState.PENDING}
     refused = fulfillment("approvals", "approve", "--code", "FIN-01", *GROUNDS, "--expect", "3")
     assert (refused.exit_code, set(_states().values())) == (1, {CorrectionState.PENDING})
@@ -132,13 +125,10 @@ def test_a_dry_run_says_how_many_and_how_much_and_decides_nothing(fulfillment: F
 def test_what_is_refused_stops_all_unless_it_is_skipped(fulfillment: Fulfillment, waiting: Any) -> None:
     first, second = waiting(100, 200)
 
-    def edited(ledger: Ledger, _: Any) -> None:
-        with ledger.unit_of_work() as work:
-            record = next(one for one in list_corrections(work) if one.correction_id == first)
-            update_corrections(work, [replace(record, proposed_by="ada")])
-            work.commit()
-
-    _ledger_change(edited)
+    with opened_for_decisions(None) as (platform, _), platform.ledger.unit_of_work() as work:
+        record = next(one for one in list_corrections(work) if one.correction_id == first)
+        update_corrections(work, [replace(record, proposed_by="ada")])
+        work.commit()
     said = fulfillment("approvals", "reject", "--message", "invoice.amend", "--by", "chiara", "--reason", "x")
     assert "2 of 2 corrections are not for chiara" in said.stderr
     said = fulfillment("approvals", "approve", "--target", "finance", *GROUNDS)
@@ -157,7 +147,9 @@ def test_one_and_many_are_not_named_at_once(fulfillment: Fulfillment, waiting: A
 def test_an_edit_waits_for_somebody_else(fulfillment: Fulfillment, waiting: Any) -> None:
     (before,) = waiting(100)
     (after,) = fulfillment("approvals", "edit", before, "--set", "invoiced_qty=2", *GROUNDS, "--json").json()
-    assert (after["replaces"], after["state"], after["needs"]) == (before, "PENDING", "1 x billing.lead")
+    assert (after["replaces"], after["state"], after["approver_role"]) == (before, "PENDING", "billing.lead")
+    (listed,) = fulfillment("approvals", "list", "--json").json()
+    assert (listed["proposed_by"], listed["may_approve"], listed["version"]) == ("ada", ["ben"], 2)
     said = fulfillment("approvals", "approve", after["correction_id"], *GROUNDS)
     assert "ada proposed it" in said.stderr
     assert fulfillment("approvals", "approve", after["correction_id"], "--by", "ben", "--reason", "x").exit_code == 0
@@ -213,7 +205,7 @@ def test_a_system_is_stopped_by_anybody_and_let_go_on_by_governance(fulfillment:
     assert fulfillment("switches", "list", "--json").json() == []
     said = fulfillment("switches", "release", *finance, "--by", "ines")
     assert (said.exit_code, "is not engaged" in said.stderr) == (1, True)
-    with opened_platform(None) as platform, platform.ledger.reading() as work:
+    with reading_ledger(None) as work:
         assert audit.verify(work).intact
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -32,6 +33,7 @@ def exported(ledger_file: Path, fulfillment: Fulfillment, tmp_path: Path) -> Pat
 
 def _tamper(path: Path, statement: str) -> None:
     with sqlite3.connect(path) as connection:
+        connection.create_function("sha256", 1, lambda text: hashlib.sha256(text.encode()).hexdigest())
         for (name,) in connection.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             connection.execute(f'drop trigger "{name}"')
         connection.execute(statement)
@@ -127,8 +129,11 @@ def test_a_change_of_a_rule_is_shown_line_by_line(ledger_file: Path, fulfillment
     }
     statement = """
         insert into policy_edition
-        select 'another', file_name, content_hash, replace(content, 'version: 1', 'version: 2'), recorded_at
-        from policy_edition where policy_version = '{}'
+        select 'another', file_name, sha256(changed), changed, recorded_at
+        from (
+            select *, replace(content, 'version: 1', 'version: 2') as changed
+            from policy_edition where policy_version = '{}'
+        )
     """
     _tamper(ledger_file, statement.format(version))
     changes = fulfillment("policy", "diff", version[:8], "another", "--json").json()

@@ -200,6 +200,16 @@ def test_a_first_approval_is_not_one_of_content_that_has_changed(desk: Any, judg
     assert _approve(desk, by="ada").state is CorrectionState.APPROVED
 
 
+def test_a_first_approval_does_not_count_once_another_role_is_needed(desk: Any, judged: FindingMaker) -> None:
+    finding = judged(value_at_risk_amount=Decimal(60_000))
+    desk.take_in(finding)
+    _approve(desk)
+    desk.take_in(replace(finding, value_at_risk_amount=Decimal(300_000)))
+    assert desk.only().approver_role == "director"
+    assert _approve(desk, by="grace").state is CorrectionState.PENDING
+    assert _approve(desk, by="hugo").decided_by == "grace, hugo"
+
+
 def test_a_first_approval_by_somebody_who_has_left_does_not_count(desk: Any, judged: FindingMaker) -> None:
     desk.take_in(judged(value_at_risk_amount=Decimal(60_000)))
     _approve(desk)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -109,11 +110,13 @@ def test_a_switch_is_told_with_who_moved_it_and_why(both_desk: Any) -> None:
 def test_the_guard_of_this_folder_sees_a_change_without_a_row(
     desk: Any, make_direct: FindingMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fulfillment_pipelines.ledger.audit.append", lambda work, entries: None)
+    monkeypatch.setattr("fulfillment_pipelines.ledger.audit.append", lambda *_: None)
     with pytest.raises(AssertionError, match="changed without an audit row"):
         desk.take_in(make_direct())
 
 
 def test_the_guard_lets_a_test_prepare_what_it_likes(desk: Any, make_direct: FindingMaker) -> None:
     desk.take_in(make_direct())
-    _do(desk, lambda work: update_corrections(work, [desk.only()]))
+    changed = replace(desk.only(), decision_reason="edited by hand")
+    _do(desk, lambda work: update_corrections(work, [changed]))
+    assert desk.only() == changed

@@ -60,6 +60,14 @@ def test_what_repeats_something_is_looked_at_first(
     assert steps == [DeliveryStep.SEND, DeliveryStep.READ_BACK]
 
 
+def test_a_target_with_another_way_is_looked_at_first_so_that_its_outage_leaves_nothing_open(
+    record: CorrectionRecord, policy: DeliveryPolicy, noon: datetime
+) -> None:
+    own = TargetLimits(fallback=Fallback(to="drop", after_seconds=60))
+    changed = policy.model_copy(update={"targets": {record.target: own}})
+    assert first_delivery(record, changed, noon).next_step is DeliveryStep.READ_BACK
+
+
 @pytest.mark.parametrize(
     ("payload", "key"),
     [

@@ -273,10 +273,16 @@ def test_a_lease_that_ran_out_is_looked_at_before_it_is_sent(both_desk: Any, mak
     assert both_desk.target.calls == ["read_back", "apply"]
 
 
-def test_the_lease_of_a_process_that_ended_is_taken_over_at_once(desk: Any, make_direct: FindingMaker) -> None:
+def test_the_lease_of_a_process_that_ended_is_taken_over_at_once_and_looked_at_when_its_message_has_settled(
+    desk: Any, make_direct: FindingMaker
+) -> None:
     desk.take_in(make_direct())
     desk.dispatcher("dead")._claim(desk.clock.now(), 1)
-    assert desk.dispatcher("living", is_gone=lambda name: name == "dead").run().acked == 1
+    living = desk.dispatcher("living", is_gone=lambda name: name == "dead")
+    living.run()
+    assert (desk.only().state, desk.target.calls) == (CorrectionState.UNKNOWN_OUTCOME, [])
+    desk.wait(desk.policies.delivery.limits.settle_seconds)
+    assert living.run().acked == 1
     assert _outcomes(desk) == [
         (DeliveryStep.SEND, Outcome.UNKNOWN_OUTCOME),
         (DeliveryStep.READ_BACK, Outcome.ABSENT),
@@ -291,6 +297,7 @@ def test_a_row_that_ends_every_worker_is_handed_to_a_person(desk: Any, make_dire
         dispatcher = desk.dispatcher(f"dead-{number}", is_gone=lambda _name: True)
         dispatcher._care(desk.clock.now())
         dispatcher._claim(desk.clock.now(), 1)
+        desk.wait(desk.policies.delivery.limits.settle_seconds)
     assert desk.only().state is CorrectionState.DEAD_LETTER
 
 

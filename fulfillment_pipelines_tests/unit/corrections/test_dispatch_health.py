@@ -248,7 +248,7 @@ FALLBACK = {"circuit": CIRCUIT, "fallback": {"to": "drop", "after_seconds": 900}
 def test_what_has_not_reached_a_target_that_stays_down_goes_the_other_way(both_box: Any) -> None:
     both_box.policy("erp", **FALLBACK)
     _add_many(both_box, 4)
-    both_box.target("erp").answers = [DOWN] * 100
+    both_box.target("erp").sights = [DOWN] * 100
     for _ in range(10):
         both_box.dispatcher().run()
         both_box.desk.wait(89)
@@ -264,8 +264,8 @@ def test_what_has_not_reached_a_target_that_stays_down_goes_the_other_way(both_b
 def test_what_may_have_reached_its_target_stays_with_it(box: Any) -> None:
     box.policy("erp", **FALLBACK)
     _add_many(box, 3)
-    box.target("erp").answers = [UnknownOutcomeError("timed out"), *[DOWN] * 100]
-    box.target("erp").sights = [DOWN] * 100
+    box.target("erp").sights = [Observed.ABSENT, *[DOWN] * 100]
+    box.target("erp").answers = [UnknownOutcomeError("timed out")]
     for _ in range(12):
         box.dispatcher().run()
         box.desk.wait(120)

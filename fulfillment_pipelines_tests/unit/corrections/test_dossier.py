@@ -121,6 +121,28 @@ def test_a_reversal_moves_all_that_was_confirmed() -> None:
     assert Decimal(impact["qty"]) == 10
 
 
+def test_a_stock_movement_is_shown_by_what_it_makes_of_the_stock_on_hand() -> None:
+    payload = {"node": "EAST", "sku": "VLV-1", "movement_qty": "-4", "reason_code": "06", "movement_id": "MV-1"}
+    moved = replace(
+        AMENDMENT, message="inventory.adjust", payload=payload, precondition={"on_hand_qty": "100.0000"}, order_id=""
+    )
+    diff, inverse, impact = _read(dossier_of(moved))
+    assert diff == [{"attribute": "on_hand_qty", "before": "100.0000", "after": "96.0000"}]
+    assert inverse["payload"]["movement_qty"] == "4"
+    assert (impact["qty"], impact["orders"]) == ("4", [])
+
+
+def test_a_line_that_another_site_serves_moves_with_all_it_had() -> None:
+    payload = {"order_id": "SO-1", "line_no": 1, "sku": "VLV-1", "node": "WEST", "allocated_qty": "10"}
+    before = {"node": "EAST", "allocated_qty": "10"}
+    diff, inverse, impact = _read(
+        dossier_of(replace(AMENDMENT, message="reallocate", payload=payload, precondition=before))
+    )
+    assert diff == [{"attribute": "node", "before": "EAST", "after": "WEST"}]
+    assert impact["qty"] == "10"
+    assert inverse["payload"]["node"] == "EAST"
+
+
 def test_the_customer_is_known_from_the_content_or_from_the_evidence() -> None:
     payload = {"order_id": "SO-2", "hold_type": "CREDIT", "reason": "over the limit", "customer_id": "C-1"}
     held = replace(AMENDMENT, message="hold.apply", payload=payload, evidence={"customer_id": "C-1"})

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from fulfillment_pipelines.corrections.approval import approve
 from fulfillment_pipelines.corrections.content import Content, content_hash_of
 from fulfillment_pipelines.corrections.guarded_sink import GuardedSink, guarded
 from fulfillment_pipelines.corrections.policies import Policies
@@ -241,6 +242,23 @@ def test_what_policy_approved_passes_the_door(both_desk: Any, make_direct: Findi
     target, both_desk.target = both_desk.target, _door(both_desk)
     both_desk.dispatcher().run()
     assert (both_desk.only().state, len(target.effects)) == (CorrectionState.ACKED, 1)
+
+
+def test_what_a_person_approved_passes_the_door_and_says_its_class_and_clause(
+    both_desk: Any, make_direct: FindingMaker, policies: Policies
+) -> None:
+    both_desk.take_in(make_direct(judgement_reason="several documents bill the line", correction_class="J"))
+    waiting = both_desk.only()
+    with both_desk.ledger.unit_of_work() as work:
+        approve(work, waiting.correction_id, by="ada", reason="agreed", policies=policies, now=both_desk.clock.now())
+        work.commit()
+    target, both_desk.target = both_desk.target, _door(both_desk)
+    both_desk.dispatcher().run()
+    record = both_desk.only()
+    assert (record.state, len(target.effects)) == (CorrectionState.ACKED, 1)
+    assert (record.correction_class, record.decided_by) == (CorrectionClass.JUDGEMENT, "ada")
+    assert record.clause_id in policies.approvals.clause_ids
+    assert record.policy_version == policies.version
 
 
 def _forge(record: CorrectionRecord, changes: dict[str, str]) -> dict[str, str]:

@@ -18,9 +18,14 @@ ROLES = ("billing.lead", "director")
 ROLE = ROLES[0]
 
 _names = st.sampled_from(NAMES)
-_moments = st.integers(-3, 3).map(lambda days: NOW + timedelta(days=days))
+# Most of what is drawn holds now, so that the rules are met and not only the reasons why nothing does.
+_past = st.sampled_from((-3, -1, 0, 0, 1)).map(lambda days: NOW + timedelta(days=days))
+_future = st.sampled_from((-1, 0, 1, 2, 3)).map(lambda days: NOW + timedelta(days=days))
 _people = st.fixed_dictionaries(
-    {name: st.tuples(st.frozensets(st.sampled_from(ROLES)), st.booleans()) for name in NAMES}
+    {
+        name: st.tuples(st.frozensets(st.sampled_from(ROLES)), st.sampled_from((True, True, True, False)))
+        for name in NAMES
+    }
 ).map(
     lambda drawn: People(
         PeopleSeed(
@@ -34,13 +39,14 @@ _delegations = st.lists(
         Delegation,
         delegator=_names,
         delegate=_names,
-        role=st.sampled_from(ROLES),
-        valid_from=_moments,
-        valid_until=_moments,
+        role=st.sampled_from((ROLE, ROLE, ROLE, ROLES[1])),
+        valid_from=_past,
+        valid_until=_future,
         reason=st.just("leave"),
-        revoked_at=st.none() | st.just(NOW - timedelta(hours=1)),
+        revoked_at=st.sampled_from((None, None, None, NOW - timedelta(hours=1))),
     ),
-    max_size=6,
+    min_size=2,
+    max_size=8,
 )
 
 
@@ -66,7 +72,7 @@ def _approval(mandate: Mandate) -> Approval:
 @given(
     people=_people,
     delegations=_delegations,
-    proposers=st.frozensets(_names, max_size=2),
+    proposers=st.frozensets(_names, min_size=1, max_size=2),
     attempts=st.lists(_names, min_size=1, max_size=10),
 )
 def test_approvals_come_from_different_people_with_the_role_who_did_not_propose(
@@ -93,13 +99,11 @@ def test_approvals_come_from_different_people_with_the_role_who_did_not_propose(
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(people=_people, delegations=_delegations, proposers=st.frozensets(_names, max_size=2), actor=_names)
+@given(people=_people, delegations=_delegations, proposers=st.frozensets(_names, min_size=1, max_size=2), actor=_names)
 def test_who_has_the_role_and_did_not_propose_is_never_turned_away(
     people: People, delegations: Sequence[Delegation], proposers: frozenset[str], actor: str
 ) -> None:
     answer = Authority(people, delegations, NOW).to_approve(actor, ROLE, proposers=proposers, given=[])
-    may = actor not in proposers and (
-        _holds(people, actor)
-        or any(_lends(people, delegations, name, actor) and name not in proposers for name in NAMES)
-    )
+    lent = any(_lends(people, delegations, name, actor) and name not in proposers for name in NAMES)
+    may = people.is_active(actor) and actor not in proposers and (_holds(people, actor) or lent)
     assert isinstance(answer, Mandate) is may

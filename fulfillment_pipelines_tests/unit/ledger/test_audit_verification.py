@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace as _replace
 from string import ascii_lowercase
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -148,6 +149,44 @@ def test_any_other_order_is_found(order: list[int]) -> None:
     assume(order != sorted(order))
     rows = [WHOLE[place] for place in order]
     assert not _verify(_numbered(rows), EXPECTED).intact
+    assert not _verify(rows, EXPECTED).intact
+
+
+def _removed(rows: list[ChainRow], one: int, _: int) -> list[ChainRow]:
+    return [*rows[:one], *rows[one + 1 :]]
+
+
+def _exchanged(rows: list[ChainRow], one: int, other: int) -> list[ChainRow]:
+    rows = list(rows)
+    rows[one], rows[other] = rows[other], rows[one]
+    return rows
+
+
+def _rewritten(rows: list[ChainRow], one: int, _: int) -> list[ChainRow]:
+    edited = rows[one]._replace(actor="eve")
+    return [*rows[:one], edited._replace(row_hash=edited.own_hash()), *rows[one + 1 :]]
+
+
+def _edited(rows: list[ChainRow], one: int, other: int) -> list[ChainRow]:
+    column = (TEXTS + HASHES)[other % len(TEXTS + HASHES)]
+    return [*rows[:one], rows[one]._replace(**{column: "zz"}), *rows[one + 1 :]]
+
+
+def _copied(rows: list[ChainRow], one: int, other: int) -> list[ChainRow]:
+    return [*rows[:one], rows[other], *rows[one:]]
+
+
+TAMPERINGS = st.tuples(st.sampled_from([_removed, _exchanged, _rewritten, _edited, _copied]), PLACES, PLACES)
+
+
+@given(st.lists(TAMPERINGS, min_size=1, max_size=6), st.booleans())
+def test_any_mixture_of_tamperings_is_found(tamperings: list[tuple[Any, int, int]], numbered_anew: bool) -> None:
+    rows = list(WHOLE)
+    for tamper, one, other in tamperings:
+        if rows:
+            rows = tamper(rows, one % len(rows), other % len(rows))
+    rows = _numbered(rows) if numbered_anew else sorted(rows)
+    assume(rows != WHOLE)
     assert not _verify(rows, EXPECTED).intact
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
-from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.errors import AuditChainError, BadDataError
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.policy_editions import (
     PolicyChange,
@@ -15,6 +16,7 @@ from fulfillment_pipelines.ledger.policy_editions import (
     policy_changes,
     record_policies,
 )
+from fulfillment_pipelines.ledger.tables import policy_edition
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
 
 RULE = PolicyFile("rule-1", "fin_01.sql", "select 1")
@@ -89,6 +91,14 @@ def test_a_clock_that_was_set_back_changes_nothing_of_the_order(ledger: Ledger, 
     _record(ledger, _seeds("version-1", "100"), noon)
     _record(ledger, _seeds("version-2", "900"), noon - timedelta(days=1))
     assert _record(ledger, _seeds("version-2", "900"), noon - timedelta(days=1)) == []
+
+
+def test_a_text_that_was_changed_after_it_was_recorded_is_not_believed(ledger: Ledger, noon: datetime) -> None:
+    _record(ledger, _seeds("version-1", "100"), noon)
+    with ledger.unit_of_work() as work:
+        work.change(update(policy_edition).where(policy_edition.c.content == "100").values(content="900"))
+        with pytest.raises(AuditChainError, match=r"corrections\.yaml in the version version-1 was changed"):
+            policies_of(work, "version-1")
 
 
 @pytest.mark.parametrize("version", ["", "vers", "version-3", "ver%"])

@@ -35,9 +35,11 @@ def test_distributor_without_systems_or_with_a_name_that_is_none_is_refused(writ
         load_distributor(write(text), Path())
 
 
-def test_shipped_distributor_names_nine_systems_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shipped_distributor_names_nine_systems_and_a_way_round_one_that_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("FULFILLMENT_CONFIG", raising=False)
     settings = read_settings()
     read = load_distributor(settings.config, settings.project_root)
-    assert (read.distributor, read.clock, len(read.systems)) == ("twin", ClockKind.REPORTED, 9)
+    assert (read.distributor, read.clock, len(read.systems)) == ("twin", ClockKind.REPORTED, 10)
     assert read.seeds == settings.project_root / "data" / "seeds"
