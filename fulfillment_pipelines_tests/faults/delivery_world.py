@@ -318,6 +318,16 @@ class DeliveryWorld:
                         work.commit()
 
     @property
+    def has_work(self) -> bool:
+        """Whether anything is to be delivered."""
+        return any(state in UNFINISHED for state in self._states.values())
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether a person could do something."""
+        return bool({CorrectionState.PENDING, CorrectionState.DEAD_LETTER} & set(self._states.values()))
+
+    @property
     def at_the_door(self) -> list[str]:
         """The slots whose workers wait for what becomes of their requests."""
         return [slot for slot, worker in self.workers.items() if worker.is_running]

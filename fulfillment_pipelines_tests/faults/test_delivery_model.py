@@ -58,9 +58,9 @@ SWITCHES = st.sampled_from(
 DIFFERENCES = st.builds(
     Difference,
     message=st.sampled_from(["invoice.request", "invoice.hold"]),
-    order_id=st.sampled_from(["SO-1", "SO-2"]),
+    order_id=st.sampled_from(["SO-1", "SO-2", "SO-3"]),
     qty=st.sampled_from(["10", "7"]),
-    is_judged=st.booleans(),
+    is_judged=st.sampled_from([False, False, False, True]),
 ).map(lambda one: one if one.message == "invoice.request" else Difference(one.message, one.order_id, "", one.is_judged))
 SECONDS = st.sampled_from([31, 61, 300, 3600, 6 * 3600])
 SHORT_SECONDS = st.sampled_from([1, 6, IN_FLIGHT_SECONDS])
@@ -74,9 +74,12 @@ class Deliveries(RuleBasedStateMachine):
 
     new_world: NewWorld
 
-    @initialize(takes_keys=st.booleans())
-    def begin(self, takes_keys: bool) -> None:
+    @initialize(takes_keys=st.booleans(), differences=st.lists(DIFFERENCES, min_size=1, max_size=4))
+    def begin(self, takes_keys: bool, differences: list[Difference]) -> None:
         self.world = self.new_world(takes_keys)
+        for difference in differences:
+            self.world.differ(difference)
+        self.world.snapshot()
 
     @rule(difference=DIFFERENCES)
     def something_differs(self, difference: Difference) -> None:
@@ -87,6 +90,7 @@ class Deliveries(RuleBasedStateMachine):
     def a_snapshot_is_taken(self) -> None:
         self.world.snapshot()
 
+    @precondition(lambda self: self.world.waits_for_people)
     @rule(act=st.sampled_from(Act), by=PEOPLE)
     def a_person_acts(self, act: Act, by: str) -> None:
         self.world.act(act, by)
@@ -98,13 +102,13 @@ class Deliveries(RuleBasedStateMachine):
         else:
             self.world.engage(switch)
 
-    @precondition(lambda self: len(self.world.at_the_door) < len(SLOTS))
+    @precondition(lambda self: self.world.has_work and len(self.world.at_the_door) < len(SLOTS))
     @rule()
     def a_worker_begins(self) -> None:
         self.world.begin(next(slot for slot in SLOTS if slot not in self.world.at_the_door))
 
-    @precondition(lambda self: len(self.world.at_the_door) < len(SLOTS))
-    @rule(replies=st.lists(REPLIES, max_size=4))
+    @precondition(lambda self: self.world.has_work and len(self.world.at_the_door) < len(SLOTS))
+    @rule(replies=st.lists(REPLIES, min_size=1, max_size=4))
     def a_worker_runs(self, replies: list[tuple[Reply, Sight]]) -> None:
         slot = next(slot for slot in SLOTS if slot not in self.world.at_the_door)
         self.world.begin(slot)
@@ -129,15 +133,18 @@ class Deliveries(RuleBasedStateMachine):
         self.world.doom(slot, points)
         self.world.reply(slot, *reply)
 
+    @precondition(lambda self: self.world.target.asked)
     @rule(event=st.sampled_from(TargetEvent))
     def the_target_does_something_by_itself(self, event: TargetEvent) -> None:
         self.world.happen(event)
 
+    @precondition(lambda self: self.world.has_work)
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
         if self.world.may_pass(seconds):
             self.world.pass_seconds(seconds)
 
+    @precondition(lambda self: self.world.has_work)
     @rule(seconds=SHORT_SECONDS)
     def a_little_time_passes(self, seconds: float) -> None:
         if self.world.may_pass(seconds):
