@@ -430,8 +430,8 @@ class DeliveryWorld:
                 assert effects == 1, f"{record.correction_id} is {record.state} with {effects} effects"
             if record.state in {CorrectionState.SUPERSEDED, CorrectionState.DEAD_LETTER, CorrectionState.REJECTED}:
                 assert record.decision_reason, f"{record.correction_id} is {record.state} and nothing says why"
-            if record.state in {CorrectionState.SUPERSEDED, CorrectionState.REJECTED}:
-                assert effects == 0, f"{record.correction_id} is {record.state} and has had its effect"
+            if record.state is CorrectionState.REJECTED or record.sent_at is None:
+                assert effects == 0, f"{record.correction_id} has had an effect of which the ledger does not know"
         self._require_open_cases()
 
     def _require_open_cases(self) -> None:

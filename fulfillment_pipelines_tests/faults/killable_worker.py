@@ -63,15 +63,14 @@ class _LineCounter:
 
     def __init__(self, dies_at_line: int) -> None:
         self._dies_at_line = dies_at_line
-        self.lines: list[str] = []
+        self.lines: list[tuple[str, int]] = []
 
     def __call__(self, frame: FrameType, _event: str, _argument: object) -> Any:
         return self._count if frame.f_code.co_filename.startswith(_COUNTED) else None
 
     def _count(self, frame: FrameType, event: str, _argument: object) -> Any:
         if event == "line":
-            path = Path(frame.f_code.co_filename)
-            self.lines.append(f"{path.parent.name}/{path.name}:{frame.f_lineno}")
+            self.lines.append((frame.f_code.co_filename, frame.f_lineno))
             if len(self.lines) == self._dies_at_line:
                 os.kill(os.getpid(), signal.SIGKILL)
         return self._count
@@ -89,7 +88,8 @@ def _work(start: Start) -> None:
         dispatcher.run()
         sys.settrace(None)
     if start.lines_into:
-        Path(start.lines_into).write_text("\n".join(counter.lines), encoding="utf-8")
+        places = [f"{Path(file).relative_to(_PACKAGE)}:{line}" for file, line in counter.lines]
+        Path(start.lines_into).write_text("\n".join(places), encoding="utf-8")
 
 
 def _fork(start: Start) -> int:

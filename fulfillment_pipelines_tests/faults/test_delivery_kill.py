@@ -2,7 +2,7 @@
 
 Every line that a worker executes from its claim to the recorded receipt is counted in an undisturbed run. Then a
 worker is killed before each of them, and a second one goes on. A test run takes every few lines, others on another
-day; with `KILL_AT_EVERY_LINE=1`, all of them.
+day; with `KILL_LINES_APART=1`, all of them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from fulfillment_pipelines_tests.faults.killable_worker import Start, Workers, k
 FINDINGS = {"invoice.hold": billed_too_soon, "invoice.request": unbilled}
 KILLED = -signal.SIGKILL
 ORDERS, LINES = 100, 2
-LINES_APART = 1 if os.environ.get("KILL_AT_EVERY_LINE") else 61
+LINES_APART = int(os.environ.get("KILL_LINES_APART", "61"))
 
 
 @dataclass
