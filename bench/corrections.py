@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Final
 
 from bench.machine import machine
-from fulfillment_pipelines.corrections.confirm import confirm
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.approving.replay import replay
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
-from fulfillment_pipelines.corrections.proposals import propose
-from fulfillment_pipelines.corrections.replay import replay
+from fulfillment_pipelines.corrections.proposing.proposals import propose
+from fulfillment_pipelines.corrections.proving.confirm import confirm
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.clock import FixedClock, WallClock
 from fulfillment_pipelines.domain.correction import CorrectionState
@@ -166,7 +166,7 @@ class Run:
         dead = self.corrections(frozenset({CorrectionState.DEAD_LETTER}), limit=len(self.orders))
         with self.ledger.unit_of_work() as work:
             for record in dead:
-                self.dead_letters[record.decision_reason] += 1
+                self.dead_letters[record.decision_reason.replace(record.idempotency_key, "(key)")] += 1
                 replay(
                     work,
                     record.correction_id,
@@ -333,7 +333,7 @@ def _report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
         "",
         *(_reasons(outcomes) or ["- none"]),
         "",
-        f"How the calls went wrong ({outcomes[0].database}, {outcomes[0].variant}): {_faults(outcomes[0])}.",
+        f"How the calls went wrong ({outcomes[-1].database}, {outcomes[-1].variant}): {_faults(outcomes[-1])}.",
     ]
     return "\n".join(lines) + "\n"
 

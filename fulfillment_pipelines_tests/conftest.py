@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.proposing.policy import CorrectionPolicy
 from fulfillment_pipelines.domain.finding import Finding, Severity, Verdict
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.ledger.unit_of_work import Ledger

@@ -1,6 +1,6 @@
 """`fulfillment approvals`: what waits for people, and what they decide on it; all at once where one cause is behind it.
 
-Lending roles is in `delegations`; who may decide, in `corrections.mandate`.
+Lending roles is in `delegations`; who may decide, in `corrections.approving.mandate`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import typer
 from fulfillment_pipelines.commands import delegations
 from fulfillment_pipelines.commands.opening import Config, opened_for_decisions
 from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
-from fulfillment_pipelines.corrections import approval
-from fulfillment_pipelines.corrections.bulk import BulkOrder, BulkResult, amounts_of, decide_all
-from fulfillment_pipelines.corrections.editing import Edit, edit, typed_changes
-from fulfillment_pipelines.corrections.queue import QueueItem, approval_queue
-from fulfillment_pipelines.corrections.replay import replay
+from fulfillment_pipelines.corrections.approving import approval
+from fulfillment_pipelines.corrections.approving.bulk import BulkOrder, BulkResult, amounts_of, decide_all
+from fulfillment_pipelines.corrections.approving.editing import Edit, edit, typed_changes
+from fulfillment_pipelines.corrections.approving.queue import QueueItem, approval_queue
+from fulfillment_pipelines.corrections.approving.replay import replay
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger.approvals import ApprovalDecision, Waiting
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
 from fulfillment_pipelines.commands.output import EXIT_FAILED, AsJson, console, show_json, show_rows
-from fulfillment_pipelines.corrections.retention import Retention, RetentionResult, retain
+from fulfillment_pipelines.corrections.retaining.retention import Retention, RetentionResult, retain
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.audit_archive import missing_archives, verify_with_archives

@@ -9,7 +9,7 @@ import typer
 
 from fulfillment_pipelines.commands.opening import Config, opened_for_decisions
 from fulfillment_pipelines.commands.output import AsJson, show_rows
-from fulfillment_pipelines.corrections.delegations import delegate, revoke
+from fulfillment_pipelines.corrections.approving.delegations import delegate, revoke
 from fulfillment_pipelines.ledger.approvals import Delegation, all_delegations
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]

@@ -16,10 +16,10 @@ from rich.console import Console
 
 from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
 from fulfillment_pipelines.commands.output import AsJson, console, show_json, show_rows
-from fulfillment_pipelines.corrections.circuit import lets_go
-from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
-from fulfillment_pipelines.corrections.delivery_workers import deliver_until_stopped
-from fulfillment_pipelines.corrections.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.delivering.circuit import lets_go
+from fulfillment_pipelines.corrections.delivering.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.delivering.delivery_workers import deliver_until_stopped
+from fulfillment_pipelines.corrections.delivering.dispatch import DispatchResult
 from fulfillment_pipelines.domain.clock import FixedClock, ReportedClock
 from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.ledger.backlog import (

@@ -11,10 +11,10 @@ import typer
 
 from fulfillment_pipelines.commands.output import AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.commands.policy_history import show_diff, show_history
-from fulfillment_pipelines.corrections.gate import GateClause
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
-from fulfillment_pipelines.corrections.policy import HourlyCap
-from fulfillment_pipelines.corrections.rights_table import (
+from fulfillment_pipelines.corrections.proposing.gate import GateClause
+from fulfillment_pipelines.corrections.proposing.policy import HourlyCap
+from fulfillment_pipelines.corrections.rights.rights_table import (
     classes_of,
     conditions_of,
     markdown_tables,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fulfillment_pipelines.commands.scenario_claims import Findings, examine
-from fulfillment_pipelines.corrections.approval import approve
+from fulfillment_pipelines.corrections.approving.approval import approve
 from fulfillment_pipelines.domain.case import case_id_of
 from fulfillment_pipelines.loop.passes import run_pass
 from fulfillment_pipelines.loop.platform import Platform

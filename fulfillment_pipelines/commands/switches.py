@@ -9,7 +9,7 @@ import typer
 
 from fulfillment_pipelines.commands.opening import Config, opened_for_decisions, reading_ledger
 from fulfillment_pipelines.commands.output import AsJson, show_rows
-from fulfillment_pipelines.corrections import switching
+from fulfillment_pipelines.corrections.approving import switching
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope, engaged_since
 from fulfillment_pipelines.loop.platform import Platform

@@ -14,12 +14,12 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from fulfillment_pipelines.corrections.approval_policy import ApprovalPolicy, ApprovalSeed
-from fulfillment_pipelines.corrections.authority import AuthorityMatrix
-from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
-from fulfillment_pipelines.corrections.people import People, PeopleSeed
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy
-from fulfillment_pipelines.corrections.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.corrections.approving.approval_policy import ApprovalPolicy, ApprovalSeed
+from fulfillment_pipelines.corrections.approving.people import People, PeopleSeed
+from fulfillment_pipelines.corrections.delivering.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.proposing.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.retaining.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.corrections.rights.authority import AuthorityMatrix
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.systems.yaml_file import read_yaml, text_of
 

@@ -1,6 +1,6 @@
 """What every policy file of `data/seeds` has in common, and the calendars all policies share.
 
-What a policy means belongs beside its model, in `sla`, `routing` and `corrections.policy`.
+What a policy means belongs beside its model, in `sla`, `routing` and `corrections.proposing.policy`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading and writing what people decided on corrections, and who lent whom a role.
 
-Who may decide what belongs in `corrections.mandate`; what follows from a decision, in `corrections.approval`.
+Who may decide what, and what follows from a decision, belongs in `corrections.approving`.
 """
 
 from __future__ import annotations

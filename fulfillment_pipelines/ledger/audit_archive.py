@@ -1,7 +1,7 @@
 """Rows of the audit log that were moved to files, and the log as one chain over the files and the database.
 
 An archive is a file of JSON Lines as `audit_export` writes it. It is part of the log: a verification reads it, and a
-file that is gone is told as rows that were removed. When rows may be moved belongs in `corrections.retention`.
+file that is gone is told as rows that were removed. When rows may be moved belongs in `corrections.retaining`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What waits to be delivered, by target, and what was given up: read without waiting for a writer.
 
-What may go now is decided by `corrections.claiming`; single corrections are read with `readings`.
+What may go now is decided by `corrections.delivering.claiming`; single corrections are read with `readings`.
 """
 
 from __future__ import annotations

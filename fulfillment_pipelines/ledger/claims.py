@@ -1,6 +1,6 @@
 """Who is at which outbox row: leases, taken so that two workers never have the same row and order is kept.
 
-What may go to a system at all is decided by `corrections.claiming`; the rows themselves belong in `outbox`.
+What may go to a system at all is decided by `corrections.delivering.claiming`; the rows themselves belong in `outbox`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading and writing corrections, many at a time.
 
-What is still to be done to deliver them belongs in `outbox`; whether one is made, in `corrections.policy`.
+What is still to be done to deliver them belongs in `outbox`; whether one is made, in `corrections.proposing.policy`.
 """
 
 from __future__ import annotations

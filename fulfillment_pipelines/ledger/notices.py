@@ -1,6 +1,6 @@
 """What targets have told by themselves of messages, each notice once.
 
-What follows for the correction belongs in `corrections.notices`.
+What follows for the correction belongs in `corrections.delivering.notices`.
 """
 
 from __future__ import annotations

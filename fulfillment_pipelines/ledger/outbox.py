@@ -1,6 +1,6 @@
 """The outbox: what is still to be done to deliver approved corrections, and what came of each attempt.
 
-Who is at which row belongs in `claims`; what follows from an attempt, in `corrections.progress`.
+Who is at which row belongs in `claims`; what follows from an attempt, in `corrections.delivering.progress`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Let go of what the ledger has kept long enough: ended cases with all that belongs to them, and old receipts.
 
-What may go belongs in `corrections.retention`; rows of the audit log are moved, never erased, by `audit_archive`.
+What may go belongs in `corrections.retaining`; rows of the audit log are moved, never erased, by `audit_archive`.
 """
 
 from __future__ import annotations

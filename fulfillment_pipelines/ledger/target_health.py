@@ -1,7 +1,7 @@
 """How each system that is written to is doing: its circuit, and when its rate lets the next message go.
 
-All workers share it, and it survives them. What follows from a failure belongs in `corrections.circuit`, what a rate
-allows in `corrections.rate`.
+All workers share it, and it survives them. What follows from a failure, and what a rate allows,
+belongs in `corrections.delivering`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fulfillment_pipelines.canonical.admission import Admission
 from fulfillment_pipelines.canonical.expectations import Validator
-from fulfillment_pipelines.corrections.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.delivering.dispatch import DispatchResult
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.reconcile.runner import Reconciliation

@@ -20,11 +20,11 @@ from fulfillment_pipelines.canonical.admission import Admitter, CanonicalFeed
 from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_references
 from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.fallback import require_ways_round
-from fulfillment_pipelines.corrections.guarded_sink import guarded
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.fallback import require_ways_round
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
-from fulfillment_pipelines.corrections.rights_check import DeclaredMessages, require_within_rights
+from fulfillment_pipelines.corrections.rights.guarded_sink import guarded
+from fulfillment_pipelines.corrections.rights.rights_check import DeclaredMessages, require_within_rights
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.errors import FulfillmentError

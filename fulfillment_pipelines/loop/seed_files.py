@@ -12,12 +12,12 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from fulfillment_pipelines.canonical.reference import NodesSeed
-from fulfillment_pipelines.corrections.approval_policy import ApprovalSeed
-from fulfillment_pipelines.corrections.authority import AuthorityMatrix
-from fulfillment_pipelines.corrections.delivery_policy import DeliveryPolicy
-from fulfillment_pipelines.corrections.people import PeopleSeed
-from fulfillment_pipelines.corrections.policy import CorrectionPolicy
-from fulfillment_pipelines.corrections.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.corrections.approving.approval_policy import ApprovalSeed
+from fulfillment_pipelines.corrections.approving.people import PeopleSeed
+from fulfillment_pipelines.corrections.delivering.delivery_policy import DeliveryPolicy
+from fulfillment_pipelines.corrections.proposing.policy import CorrectionPolicy
+from fulfillment_pipelines.corrections.retaining.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.corrections.rights.authority import AuthorityMatrix
 from fulfillment_pipelines.exceptions.routing import RoutingSeed
 from fulfillment_pipelines.exceptions.seeds import CALENDARS
 from fulfillment_pipelines.exceptions.sla import SlaSeed

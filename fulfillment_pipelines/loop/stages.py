@@ -12,11 +12,11 @@ from datetime import timedelta
 
 from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed, StagedSnapshot
 from fulfillment_pipelines.canonical.expectations import LandedCounts, Validator
-from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
-from fulfillment_pipelines.corrections.dispatch import DispatchResult
-from fulfillment_pipelines.corrections.lapse import lapse
-from fulfillment_pipelines.corrections.loop_guard import stop_loops
-from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
+from fulfillment_pipelines.corrections.approving.lapse import lapse
+from fulfillment_pipelines.corrections.delivering.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.proposing.proposals import ProposalResult, propose
+from fulfillment_pipelines.corrections.proving.confirm import ConfirmResult, confirm
+from fulfillment_pipelines.corrections.proving.loop_guard import stop_loops
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.errors import InvariantError

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fulfillment_pipelines.canonical.admission import Admitter
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.domain.clock import Clock, FixedClock
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 from fulfillment_pipelines.loop import stages

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psycopg
 
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.proposing.proposals import propose
 from fulfillment_pipelines.domain.clock import Clock, FixedClock, WallClock
 from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed, Receipt
 from fulfillment_pipelines.domain.finding import Finding

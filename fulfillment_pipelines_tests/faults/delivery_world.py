@@ -16,17 +16,17 @@ from typing import Final
 
 from sqlalchemy import select
 
-from fulfillment_pipelines.corrections import approval
-from fulfillment_pipelines.corrections.confirm import confirm
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.editing import Edit, edit
-from fulfillment_pipelines.corrections.lapse import lapse
+from fulfillment_pipelines.corrections.approving import approval
+from fulfillment_pipelines.corrections.approving.editing import Edit, edit
+from fulfillment_pipelines.corrections.approving.lapse import lapse
+from fulfillment_pipelines.corrections.approving.replay import replay
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.notices import take_notice
 from fulfillment_pipelines.corrections.lifecycle import LEGAL_MOVES
-from fulfillment_pipelines.corrections.loop_guard import stop_loops
-from fulfillment_pipelines.corrections.notices import take_notice
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.proposals import propose
-from fulfillment_pipelines.corrections.replay import replay
+from fulfillment_pipelines.corrections.proposing.proposals import propose
+from fulfillment_pipelines.corrections.proving.confirm import confirm
+from fulfillment_pipelines.corrections.proving.loop_guard import stop_loops
 from fulfillment_pipelines.domain.case import RuleRun, case_id_of
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed, Scalar

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Any, TypeAlias
 
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt
 from fulfillment_pipelines.systems.port import CorrectionSink
 from fulfillment_pipelines_tests.faults.pointed_ledger import PointedLedger

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.domain.correction import CorrectionState

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from fulfillment_pipelines.corrections.confirm import confirm
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.proposing.proposals import propose
+from fulfillment_pipelines.corrections.proving.confirm import confirm
 from fulfillment_pipelines.domain.case import Case, CaseState, RuleRun
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.domain.correction import CorrectionState

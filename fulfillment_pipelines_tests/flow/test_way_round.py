@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from fulfillment_pipelines import systems
-from fulfillment_pipelines.corrections.approval import approve
-from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.approving.approval import approve
+from fulfillment_pipelines.corrections.proposing.proposals import propose
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.domain.finding import Finding

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-MAY_ASK_A_SINK = {"corrections/attempt.py", "corrections/guarded_sink.py", "systems/transports/edi_sink.py"}
+MAY_ASK_A_SINK = {
+    "corrections/delivering/attempt.py",
+    "corrections/rights/guarded_sink.py",
+    "systems/transports/edi_sink.py",
+}
 """The attempt, which is given guarded sinks; the guard itself; a transport that hands on to another one's sink."""
 MAY_HOLD_A_SINK = {"loop/platform.py", "systems/registry.py"}
 """The composition root, which hands it to the guard, and the registry, which asks the system for it."""
 MAY_MAKE_A_DISPATCHER = {"loop/platform.py"}
 """Only there is it said of which sinks."""
-MAY_ATTEMPT = {"corrections/dispatch.py"}
+MAY_ATTEMPT = {"corrections/delivering/dispatch.py"}
 """Only there is it known that nobody else has the row."""
 
 

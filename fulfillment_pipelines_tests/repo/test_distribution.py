@@ -61,7 +61,7 @@ def test_the_licence_is_apache_2_in_text_and_metadata(project_root: Path) -> Non
         ("dagster-at-the-rim", "reconcile/tolerances.py", "import dagster"),
         ("duckdb-behind-warehouse", "exceptions/sla.py", "import duckdb"),
         ("sqlalchemy-at-the-border", "exceptions/routing.py", "import sqlalchemy"),
-        ("httpx-at-the-border", "corrections/dispatch.py", "import httpx"),
+        ("httpx-at-the-border", "corrections/delivering/dispatch.py", "import httpx"),
         ("great-expectations-in-one-place", "canonical/models.py", "import great_expectations"),
     ],
 )

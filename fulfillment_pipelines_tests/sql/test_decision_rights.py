@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fulfillment_pipelines.corrections.authority import AuthorityMatrix
 from fulfillment_pipelines.corrections.policies import Policies
+from fulfillment_pipelines.corrections.rights.authority import AuthorityMatrix
 from fulfillment_pipelines.reconcile.rule_tests import RuleTester
 from fulfillment_pipelines.reconcile.rules import read_rules
 from fulfillment_pipelines.sql_models import read_models

@@ -7,9 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from fulfillment_pipelines.corrections.confirm import ConfirmResult
-from fulfillment_pipelines.corrections.dispatch import DispatchResult
-from fulfillment_pipelines.corrections.proposals import ProposalResult
+from fulfillment_pipelines.corrections.delivering.dispatch import DispatchResult
+from fulfillment_pipelines.corrections.proposing.proposals import ProposalResult
+from fulfillment_pipelines.corrections.proving.confirm import ConfirmResult
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.exceptions.intake import IntakeResult
 from fulfillment_pipelines.ledger.readings import CodeTotal, CorrectionFilter, list_corrections, totals_by_code

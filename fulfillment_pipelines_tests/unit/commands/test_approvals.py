@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fulfillment_pipelines.commands.opening import opened_for_decisions, reading_ledger
-from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.proposing.proposals import propose
 from fulfillment_pipelines.domain.correction import CorrectionState
 from fulfillment_pipelines.exceptions.intake import intake
 from fulfillment_pipelines.ledger import audit

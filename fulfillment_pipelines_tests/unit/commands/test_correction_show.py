@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fulfillment_pipelines.commands.opening import opened_platform
-from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.proposing.proposals import propose
 from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.exceptions.intake import intake
 from fulfillment_pipelines.ledger.readings import list_corrections

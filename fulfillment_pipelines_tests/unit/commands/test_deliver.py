@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.proposals import propose
+from fulfillment_pipelines.corrections.proposing.proposals import propose
 from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.exceptions.intake import CasePolicy, intake
 from fulfillment_pipelines.ledger.target_health import Circuit, TargetHealth, enrol, write_health

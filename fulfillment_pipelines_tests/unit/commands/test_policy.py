@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.corrections.gate import GateClause
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.rights_table import BEGIN, END, with_tables
+from fulfillment_pipelines.corrections.proposing.gate import GateClause
+from fulfillment_pipelines.corrections.rights.rights_table import BEGIN, END, with_tables
 from fulfillment_pipelines.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[3]

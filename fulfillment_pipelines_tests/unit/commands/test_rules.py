@@ -76,7 +76,8 @@ def test_a_rule_that_says_something_else_than_its_test_ends_with_one(fulfillment
 def test_the_declared_systems_are_listed_with_what_they_take(fulfillment: Fulfillment) -> None:
     said = fulfillment("systems", "list", "--json").json()
     assert len(said["feeds"]) == 51
-    assert {feed["system"] for feed in said["feeds"]} == {row["system"] for row in said["messages"]}
+    only_written = {row["system"] for row in said["messages"]} - {feed["system"] for feed in said["feeds"]}
+    assert only_written == {"tms_drop"}
     takes = {row["system"]: row["takes"] for row in said["messages"]}
     assert "order.create" in takes["erp"]
     assert "invoice.request" in takes["finance"]

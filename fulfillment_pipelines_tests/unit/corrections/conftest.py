@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from fulfillment_pipelines.corrections.confirm import ConfirmResult, confirm
+from fulfillment_pipelines.corrections.approving.lapse import lapse
 from fulfillment_pipelines.corrections.content import content_hash_of
-from fulfillment_pipelines.corrections.delivery import first_delivery
-from fulfillment_pipelines.corrections.delivery_policy import TargetLimits
-from fulfillment_pipelines.corrections.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.lapse import lapse
-from fulfillment_pipelines.corrections.loop_guard import stop_loops
+from fulfillment_pipelines.corrections.delivering.delivery import first_delivery
+from fulfillment_pipelines.corrections.delivering.delivery_policy import TargetLimits
+from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies
-from fulfillment_pipelines.corrections.proposals import ProposalResult, propose
+from fulfillment_pipelines.corrections.proposing.proposals import ProposalResult, propose
+from fulfillment_pipelines.corrections.proving.confirm import ConfirmResult, confirm
+from fulfillment_pipelines.corrections.proving.loop_guard import stop_loops
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.domain.correction import Correction, CorrectionState, Observed, Receipt

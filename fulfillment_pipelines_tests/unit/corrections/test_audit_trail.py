@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.corrections import approval
+from fulfillment_pipelines.corrections.approving import approval
 from fulfillment_pipelines.domain.correction import CorrectionState, Observed
 from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.errors import RetryableError, UnknownOutcomeError
