@@ -29,6 +29,7 @@ from fulfillment_pipelines.ledger.backlog import (
     read_dead_letters,
 )
 from fulfillment_pipelines.ledger.outbox import sends_since
+from fulfillment_pipelines.ledger.switches import KillSwitch, SwitchScope, engaged_switches
 from fulfillment_pipelines.ledger.target_health import Circuit, TargetHealth, healthy, read_health
 from fulfillment_pipelines.loop.platform import Platform
 
@@ -75,6 +76,7 @@ def show_status(config: Config = None, as_json: AsJson = False) -> None:
         with platform.ledger.reading() as work:
             backlog, health, dead = read_backlog(work), read_health(work), count_dead_letters(work)
             sends = sends_since(work, now - timedelta(hours=1))
+            switches = engaged_switches(work)
     waiting = {line.via for line in backlog}
     targets = [
         _target_row(
@@ -84,6 +86,7 @@ def show_status(config: Config = None, as_json: AsJson = False) -> None:
             now,
             sent_this_hour=sends.get(system, 0),
             dead_letters=dead.get(system, 0),
+            is_stopped=bool(switches & {KillSwitch(SwitchScope.EVERYTHING), KillSwitch(SwitchScope.TARGET, system)}),
         )
         for system in sorted({*health, *dead, *waiting})
     ]
@@ -180,12 +183,14 @@ def _target_row(
     *,
     sent_this_hour: int,
     dead_letters: int,
+    is_stopped: bool,
 ) -> dict[str, Any]:
     limits = policy.limits_for(health.target)
     blocked_until = None if lets_go(health, limits, now) else health.probe_at
     by_rate = health.next_send_at if health.next_send_at and health.next_send_at > now else None
     return {
         "target": health.target,
+        "kill_switch": "engaged" if is_stopped else "",
         "circuit": health.circuit.value,
         "failures": health.failures,
         "down_since": health.opened_at if health.circuit is not Circuit.CLOSED else None,

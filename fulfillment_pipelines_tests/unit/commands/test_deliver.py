@@ -88,6 +88,16 @@ def test_the_status_tells_when_an_open_circuit_is_tried_again(
     assert datetime.fromisoformat(target["next_send_at"]) == probe_at
 
 
+def test_the_status_tells_which_targets_a_kill_switch_stops(
+    approve: Callable[[], str], fulfillment: Fulfillment
+) -> None:
+    approve()
+    engaged = ("--scope", "target", "--name", "finance", "--by", "ada", "--reason", "month end")
+    assert fulfillment("switches", "engage", *engaged).exit_code == 0
+    (target,) = fulfillment("deliver", "status", "--json").json()["targets"]
+    assert target["kill_switch"] == "engaged"
+
+
 def test_what_was_given_up_is_listed_with_its_reason_and_a_remedy(
     approve: Callable[[], str], fulfillment: Fulfillment
 ) -> None:
