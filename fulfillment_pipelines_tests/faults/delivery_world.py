@@ -264,10 +264,9 @@ class DeliveryWorld:
 
     def reply(self, slot: str, reply: Reply, sight: Sight) -> None:
         """Let a worker's request become something; it runs on to the next door."""
-        worker = self.workers[slot]
-        assert isinstance(worker.at, AtTheDoor)
-        correction, late = worker.at.correction, self.settle_seconds - 1
-        if worker.at.is_look:
+        worker, request = self.workers[slot], self._request_of(slot)
+        correction, late = request.correction, self.settle_seconds - 1
+        if request.is_look:
             worker.go_on(lambda: self.target.show(correction, sight))
         else:
             if reply in {Reply.ROLLED_BACK, Reply.TWICE}:
@@ -276,11 +275,9 @@ class DeliveryWorld:
         self._arrived(slot)
 
     def kill(self, slot: str, *, arrives: str, is_known: bool) -> None:
-        """End a worker at the door; its request may have come to nothing, have had its effect, or have it later."""
-        worker = self.workers[slot]
-        assert isinstance(worker.at, AtTheDoor)
-        key = worker.at.correction.idempotency_key
-        if not worker.at.is_look and arrives != "never":
+        """End a worker that is sending; its request may have come to nothing, have had its effect, or have it later."""
+        worker, key = self.workers[slot], self._request_of(slot).correction.idempotency_key
+        if arrives != "never":
             self.target.asked[key] += 1
             if arrives == "at once":
                 self.target.land(key)
@@ -331,6 +328,16 @@ class DeliveryWorld:
     def at_the_door(self) -> list[str]:
         """The slots whose workers wait for what becomes of their requests."""
         return [slot for slot, worker in self.workers.items() if worker.is_running]
+
+    @property
+    def sending(self) -> list[str]:
+        """The slots whose workers have sent something and wait for the answer."""
+        return [slot for slot in self.at_the_door if not self._request_of(slot).is_look]
+
+    def _request_of(self, slot: str) -> AtTheDoor:
+        at = self.workers[slot].at
+        assert isinstance(at, AtTheDoor)
+        return at
 
     def may_pass(self, seconds: float) -> bool:
         """Whether no request that is on its way would be given up meanwhile."""
