@@ -11,7 +11,7 @@ FUZZ_WORLDS ?= 300
 FUZZ_SEED ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test fuzz lint format docs docs-faults bench bench-corrections lock clean
+.PHONY: help run up test fuzz fuzz-deliveries lint format docs docs-faults bench bench-corrections lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,10 +23,15 @@ up: $(installed) ## Keep the live deployment running until Ctrl-C
 	$(bin)/fulfillment up
 
 test: lint ## Run everything a change must pass: lint, then the tests
-	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup
+	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadscope
 
 fuzz: $(installed) ## Compare incremental with full runs in many random worlds; hours
 	FUZZ_WORLDS=$(FUZZ_WORLDS) FUZZ_SEED=$(FUZZ_SEED) $(bin)/pytest fulfillment_pipelines_tests/flow/incremental
+
+fuzz-deliveries: $(installed) ## Kill a worker at every line, and search long for an order of events that doubles an effect; hours
+	KILL_LINES_APART=1 DELIVERY_MODEL_EXAMPLES=2000 $(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist load \
+		-o faulthandler_timeout=36000 \
+		fulfillment_pipelines_tests/faults/test_delivery_kill.py fulfillment_pipelines_tests/faults/test_delivery_model.py
 
 lint: $(installed) ## Check style, types and imports
 	$(bin)/ruff check

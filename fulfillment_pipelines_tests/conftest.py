@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.corrections.proposing.policy import CorrectionPolicy
@@ -144,9 +146,19 @@ def make_finding(noon: datetime) -> FindingMaker:
     return make
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that go on from each other: those of one file, and the walk through the commands."""
-    for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "command_line" else str(item.path)))
+class _FileByFile(LoadScopeScheduling):
+    """Deals whole files to the processes that share the tests, and the walk through the commands as one.
+
+    Tests of one file may go on from each other, and share what was dear to make. xdist's own groups are marks in a
+    node's name, which pytest 9.2 no longer takes.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("/command_line") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileByFile:
+    """Let the processes of `make test` take whole files."""
+    return _FileByFile(config, log)
