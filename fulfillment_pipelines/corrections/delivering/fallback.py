@@ -15,14 +15,14 @@ def require_ways_round(policy: DeliveryPolicy, messages: Mapping[str, Collection
     """Return if every fallback of a declared target can take what the target takes.
 
     Args:
-        policy: Names the fallbacks. Targets that the distributor does not have are passed over.
+        policy: Names the fallbacks. Targets that are not there, or only read, are passed over.
         messages: The messages each declared system takes, by its name.
 
     Raises:
         ConfigurationError: A fallback is not declared, or does not take a message of its target.
     """
     for target, limits in policy.targets.items():
-        if limits.fallback is None or target not in messages:
+        if limits.fallback is None or not messages.get(target):
             continue
         missing = sorted(set(messages[target]) - set(messages.get(limits.fallback.to, ())))
         if limits.fallback.to not in messages or missing:

@@ -51,7 +51,8 @@ def write_distributor(
     Raises:
         ConfigurationError: A declared field is one that the standing distributor does not say.
     """
-    systems = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in declared]
+    living = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in declared]
+    systems = [system for system in living if "entities" in system]
     home.mkdir(parents=True, exist_ok=True)
     _write_feeds(shape, systems, home, progress)
     return _write_declarations(shape, systems, home, seeds)

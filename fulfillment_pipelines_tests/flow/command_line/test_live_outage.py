@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 DOWN = "wms_west"
-SYSTEM_COUNT = 9
+SYSTEM_COUNT = 10
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_an_inverse_takes_its_fields_from_what_is_there_and_fits_its_message(
     read_message(back, {**undoing.payload, **known_later}, {**undoing.precondition, **needed_later})
 
 
-def test_a_declared_system_that_takes_a_message_takes_its_inverse_with_two_known_exceptions() -> None:
+def test_a_declared_system_that_takes_a_message_takes_its_inverse_with_one_known_exception() -> None:
     lacking = {
         (path.stem, message.name)
         for path in (ROOT / "fulfillment_pipelines" / "systems" / "declared").glob("*.yaml")
@@ -51,8 +51,8 @@ def test_a_declared_system_that_takes_a_message_takes_its_inverse_with_two_known
         for taken in [load_declaration(path).messages]
         if message.name in taken and _inverse_of(message) not in taken
     }
-    # The ERP's order desk cancels in its own screens, and credit holds are placed by finance itself.
-    assert lacking == {("erp", "order.create"), ("finance", "hold.resolve")}
+    # Credit holds are placed by finance itself.
+    assert lacking == {("finance", "hold.resolve")}
 
 
 def _inverse_of(message: MessageType) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from psycopg.types.json import Jsonb
 from fulfillment_pipelines.twin.twin import Twin
 from fulfillment_pipelines.twin.world.catalogue import ITEM_BY_SKU
 
+# Half as long as a token of the ERP lives.
+_TOKEN_SECONDS = 300
 _STOCK_FIELDS = (("item", 16), ("unit", 4), ("on_hand", 12), ("reserved", 12), ("free", 12))
 
 
@@ -43,13 +46,30 @@ _SITE_SOURCES = {
 _SITE_QUANTITIES = ("qty", "picked_qty", "on_hand", "reserved", "free")
 
 
+class _Bearer(httpx.Auth):
+    """Carries a token that is renewed well before it ends: a world may be looked at for as long as the tests run."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self.renew()
+
+    def renew(self) -> None:
+        self._header, self._at = self._outside.bearer(), time.monotonic()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        if time.monotonic() > self._at + _TOKEN_SECONDS:
+            self.renew()
+        request.headers.update(self._header)
+        yield request
+
+
 class Outside:
     """Reads and writes the systems of a twin as a client of theirs would."""
 
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
         self.addresses = twin.addresses
-        self.erp_http = httpx.Client(base_url=self.addresses["ERP_URL"], headers=self.bearer(), timeout=20)
+        self.erp_http = httpx.Client(base_url=self.addresses["ERP_URL"], auth=_Bearer(self), timeout=20)
         self.portal_http = httpx.Client(
             base_url=self.addresses["PORTAL_URL"], headers={"X-Api-Key": self.addresses["PORTAL_API_KEY"]}, timeout=20
         )

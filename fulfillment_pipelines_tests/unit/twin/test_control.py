@@ -130,7 +130,7 @@ def test_issued_tokens_can_be_made_invalid(working: Any) -> None:
     assert working.erp_http.get("/api/v1/holds").status_code == 200
     working.twin.expire_tokens()
     assert working.erp_http.get("/api/v1/holds").status_code == 401
-    working.erp_http.headers.update(working.bearer())
+    working.erp_http.auth.renew()
     assert working.erp_http.get("/api/v1/holds").status_code == 200
 
 

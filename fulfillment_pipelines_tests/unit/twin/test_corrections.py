@@ -281,7 +281,7 @@ def test_a_hold_at_the_erp_blocks_the_release_until_it_is_resolved(working: Any)
 
 def test_an_order_that_waits_can_be_cancelled_once_with_its_allocation_and_its_hold(working: Any) -> None:
     order_no, due_at = _next_unreleased_order(working)
-    working.post("holds", {"order_no": order_no, "type": "DUPLICATE", "reason": "entered twice"}, key="hold-1")
+    working.post("holds", {"order_no": order_no, "type": "DUPLICATE", "reason": "entered twice"}, key="hold-c")
     before = working.erp("sales-order-lines", order_no=order_no)
     answers = [working.post(f"sales-orders/{order_no}/cancellation", {"reason": "twice"}, key="c-1") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]

@@ -116,7 +116,7 @@ select
     to_timestamp(epoch(condition_since) + $whs_02_grace_minutes * 60) as breaks_at,
     -- An ERP that keeps no allocations has none to give back.
     case when allocated_qty is null then '' else 'line.backorder' end as message,
-    'erp' as target_role,
+    case when allocated_qty is null then '' else 'erp' end as target_role,
     to_json({
         'order_id': order_id,
         'line_no': line_no,

@@ -18,7 +18,8 @@ def policy(policies: Policies) -> DeliveryPolicy:
 
 
 @pytest.mark.parametrize(
-    "messages", [{}, {"erp": ["order.create"]}, {"tms": ["claim.create"], "drop": ["claim.create", "other"]}]
+    "messages",
+    [{}, {"erp": ["order.create"]}, {"tms": []}, {"tms": ["claim.create"], "drop": ["claim.create", "other"]}],
 )
 def test_a_way_round_that_takes_what_its_target_takes_is_accepted(
     policy: DeliveryPolicy, messages: Mapping[str, Any]
