@@ -41,7 +41,9 @@ def test_every_feed_of_every_declared_system_stands_in_the_group_of_its_system(
 ) -> None:
     declared = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in _DECLARED.glob("*.yaml")]
     expected = {
-        f"snap_{system['system']}__{entity}": system["system"] for system in declared for entity in system["entities"]
+        f"snap_{system['system']}__{entity}": system["system"]
+        for system in declared
+        for entity in system.get("entities", ())
     }
     assert {name: spec.group_name for name, spec in specs.items() if name.startswith("snap_")} == expected
     assert len(set(expected.values())) == 9
