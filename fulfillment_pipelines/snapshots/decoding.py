@@ -21,7 +21,7 @@ from fulfillment_pipelines.domain.snapshot import PageFormat, PageLayout
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.snapshots.edi_records import records_of
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
-from fulfillment_pipelines.systems.transports.edi_interchange import BrokenInterchange, read_interchanges
+from fulfillment_pipelines.systems.transports.edi.x12.reader import BrokenInterchange, read_interchanges
 from fulfillment_pipelines.warehouse import Connection
 
 ROW_NUMBER: Final = "landed_row_no"

@@ -1,7 +1,7 @@
 """Make records of X12 documents: what makes a row and where its fields stand is declared.
 
 A field is looked for from the inside outwards: in the row's own segments, in the levels above it, in the head of its
-document, in the envelope. Taking text apart belongs to `systems/transports/edi_interchange`.
+document, in the envelope. Taking text apart belongs to `systems/transports/edi/x12/reader.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from fulfillment_pipelines.domain.edi import DocumentLayout, DocumentRows, ElementAddress
-from fulfillment_pipelines.systems.transports.edi_interchange import Document, Segment
+from fulfillment_pipelines.systems.transports.edi.x12.reader import Document, Segment
 
 _LEVEL: Final = "HL"
 _PARENT: Final = 2

@@ -27,10 +27,10 @@ from fulfillment_pipelines.systems.declaration import (
 )
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource, System
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.files import FileSystem
-from fulfillment_pipelines.systems.transports.http import HttpSystem
-from fulfillment_pipelines.systems.transports.sql import SqlSystem
-from fulfillment_pipelines.systems.transports.x12.control_numbers import ControlNumbers
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
+from fulfillment_pipelines.systems.transports.files.system import FileSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
+from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
 
 Connect: TypeAlias = Callable[[SystemDeclaration, References, Clock], System]
 """Makes a system from its declaration without opening anything."""

@@ -14,7 +14,7 @@ import pytest
 from fulfillment_pipelines.domain.edi import DocumentRows, ElementAddress
 from fulfillment_pipelines.domain.snapshot import PageFormat, Scope, Snapshot
 from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
-from fulfillment_pipelines.systems.transports.files import FileSystem
+from fulfillment_pipelines.systems.transports.files.system import FileSystem
 
 DECLARATION = """
 system: site

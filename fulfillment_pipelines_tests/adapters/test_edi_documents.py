@@ -16,8 +16,8 @@ from fulfillment_pipelines.errors import ConfigurationError, RejectedError, Retr
 from fulfillment_pipelines.messages.catalogue import message_type
 from fulfillment_pipelines.systems.declaration import DocumentMessage, FilesDeclaration, LiteralValue, load_declaration
 from fulfillment_pipelines.systems.port import CorrectionSink
-from fulfillment_pipelines.systems.transports.files import FileSystem
-from fulfillment_pipelines.systems.transports.x12.control_numbers import MemoryControlNumbers
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import MemoryControlNumbers
+from fulfillment_pipelines.systems.transports.files.system import FileSystem
 
 SMALL = Path(__file__).parents[1] / "small_distributor" / "erp_by_edi.yaml"
 DECLARED = Path(__file__).parents[2] / "fulfillment_pipelines" / "systems" / "declared" / "edi.yaml"

@@ -23,7 +23,7 @@ from fulfillment_pipelines.errors import (
     SystemDownError,
     UnknownOutcomeError,
 )
-from fulfillment_pipelines.systems.transports.files import FileSystem
+from fulfillment_pipelines.systems.transports.files.system import FileSystem
 
 DECLARATION = """
 system: site

@@ -13,9 +13,9 @@ from sqlalchemy import exc
 from fulfillment_pipelines.domain.correction import Correction
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.errors import FulfillmentError
-from fulfillment_pipelines.systems.transports.files import FileSystem
-from fulfillment_pipelines.systems.transports.http import HttpSystem
-from fulfillment_pipelines.systems.transports.sql import SqlSystem
+from fulfillment_pipelines.systems.transports.files.system import FileSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
+from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
 
 HEAD = """
 system: site

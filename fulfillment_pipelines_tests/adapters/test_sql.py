@@ -24,8 +24,8 @@ from fulfillment_pipelines.errors import (
     RejectedError,
     SystemDownError,
 )
-from fulfillment_pipelines.systems.transports import sql as transport
-from fulfillment_pipelines.systems.transports.sql import SqlSystem
+from fulfillment_pipelines.systems.transports.sql import system as transport
+from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
 
 DECLARATION = """
 system: site

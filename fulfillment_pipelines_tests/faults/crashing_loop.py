@@ -26,7 +26,7 @@ from fulfillment_pipelines.loop.platform import Platform, build_platform
 from fulfillment_pipelines.reconcile.runner import Reconciler
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.snapshots.landing import LandingArea
-from fulfillment_pipelines.systems.transports.sql_sink import SqlSink
+from fulfillment_pipelines.systems.transports.sql.sink import SqlSink
 
 CONFIG = Path(__file__).parents[1] / "small_distributor" / "databases.yaml"
 

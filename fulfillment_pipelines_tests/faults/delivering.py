@@ -26,7 +26,7 @@ from fulfillment_pipelines.ledger.unit_of_work import Ledger
 from fulfillment_pipelines.systems.declaration import HttpDeclaration, load_declaration
 from fulfillment_pipelines.systems.port import CorrectionSink
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 UNFINISHED = frozenset(
     {CorrectionState.APPROVED, CorrectionState.RETRYING, CorrectionState.SENT, CorrectionState.UNKNOWN_OUTCOME}

@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 _PACKAGE = Path(fulfillment_pipelines.__file__).parent
 _COUNTED = tuple(
     str(_PACKAGE / part)
-    for part in ("corrections/", "ledger/", "systems/transports/http_sink.py", "systems/transports/http_session.py")
+    for part in ("corrections/", "ledger/", "systems/transports/http/sink.py", "systems/transports/http/session.py")
 )
 
 

@@ -16,7 +16,7 @@ from fulfillment_pipelines.errors import RejectedError
 from fulfillment_pipelines.loop.passes import run_pass
 from fulfillment_pipelines.loop.platform import Platform, build_platform
 from fulfillment_pipelines.settings import Settings
-from fulfillment_pipelines.systems.transports.edi_interchange import Interchange, read_interchanges
+from fulfillment_pipelines.systems.transports.edi.x12.reader import Interchange, read_interchanges
 from fulfillment_pipelines.twin.twin import Twin
 
 CONFIG = Path(__file__).parents[1] / "small_distributor" / "edi_gateway.yaml"

@@ -10,7 +10,7 @@ import pytest
 MAY_ASK_A_SINK = {
     "corrections/delivering/attempt.py",
     "corrections/rights/guarded_sink.py",
-    "systems/transports/edi_sink.py",
+    "systems/transports/edi/sink.py",
 }
 """The attempt, which is given guarded sinks; the guard itself; a transport that hands on to another one's sink."""
 MAY_HOLD_A_SINK = {"loop/platform.py", "systems/registry.py"}

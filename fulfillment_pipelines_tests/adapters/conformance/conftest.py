@@ -23,10 +23,10 @@ from fulfillment_pipelines.systems.declaration import SystemDeclaration, load_de
 from fulfillment_pipelines.systems.memory import MemorySystem
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.registry import Registry, connect_declared
-from fulfillment_pipelines.systems.transports.edi_interchange import read_interchanges
-from fulfillment_pipelines.systems.transports.http import HttpSystem
-from fulfillment_pipelines.systems.transports.sql import SqlSystem
-from fulfillment_pipelines.systems.transports.x12.control_numbers import MemoryControlNumbers
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import MemoryControlNumbers
+from fulfillment_pipelines.systems.transports.edi.x12.reader import read_interchanges
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
+from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
 
 PAGE_SIZE = 4
 FIELDS = ("line_id", "sku", "qty", "changed")

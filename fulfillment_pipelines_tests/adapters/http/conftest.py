@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 QUICK = "{attempts: 3, wait_initial_seconds: 0, wait_jitter_seconds: 0}"
 

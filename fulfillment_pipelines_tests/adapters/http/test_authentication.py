@@ -18,8 +18,8 @@ from fulfillment_pipelines.errors import (
     SystemDownError,
 )
 from fulfillment_pipelines.systems.declaration.http import OAuth2ClientCredentials
-from fulfillment_pipelines.systems.transports.auth import ClientCredentialsToken
-from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.http.auth import ClientCredentialsToken
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 SECRET = "s3cr3t-value"
 OAUTH = "{kind: oauth2_client_credentials, token_path: /token, client_id: us, client_secret: {ref: SITE_SECRET}}"

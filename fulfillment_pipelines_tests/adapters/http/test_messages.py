@@ -18,7 +18,7 @@ from fulfillment_pipelines.errors import (
     SystemDownError,
     UnknownOutcomeError,
 )
-from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 OAUTH = "{kind: oauth2_client_credentials, token_path: /token, client_id: us, client_secret: {ref: SITE_SECRET}}"
 COMPARED = 'precondition_read: {path: "/lines/{line_id}", expect: {qty: qty}'

@@ -18,7 +18,7 @@ from fulfillment_pipelines.errors import (
     RejectedError,
     SystemDownError,
 )
-from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 PATIENT = "{attempts: 2, wait_initial_seconds: 20, wait_max_seconds: 20}"
 Make = Callable[..., HttpSystem]

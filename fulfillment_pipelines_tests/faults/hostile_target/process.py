@@ -15,7 +15,7 @@ import httpx
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.systems.declaration import HttpDeclaration, load_declaration
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.http import HttpSystem
+from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 from .faults import Fault
 

@@ -12,7 +12,7 @@ import pytest
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.ledger.control_numbers import LedgerControlNumbers
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
-from fulfillment_pipelines.systems.transports.x12.control_numbers import ControlNumbers, MemoryControlNumbers
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers, MemoryControlNumbers
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from fulfillment_pipelines.domain.edi import DocumentLayout, DocumentRows, ElementAddress
 from fulfillment_pipelines.snapshots.edi_records import records_of
-from fulfillment_pipelines.systems.transports.edi_interchange import Document
+from fulfillment_pipelines.systems.transports.edi.x12.reader import Document
 
 
 def document(*segments: str, kind: str = "850") -> Document:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fulfillment_pipelines.systems.transports.edi_interchange import (
+from fulfillment_pipelines.systems.transports.edi.x12.reader import (
     BrokenInterchange,
     Document,
     Interchange,

@@ -6,7 +6,7 @@ import pytest
 
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.systems.declaration import HttpEntity
-from fulfillment_pipelines.systems.transports.paging import (
+from fulfillment_pipelines.systems.transports.http.paging import (
     PageAnswer,
     PageRequest,
     field_at,

@@ -32,9 +32,9 @@ from fulfillment_pipelines.domain.x12_documents import (
     ShippingAdvice,
     X12Document,
 )
-from fulfillment_pipelines.systems.transports.edi_interchange import BrokenInterchange, read_interchanges
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters
-from fulfillment_pipelines.systems.transports.x12.interchange import PartnerProfile, Party, write_interchange
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
+from fulfillment_pipelines.systems.transports.edi.x12.reader import BrokenInterchange, read_interchanges
+from fulfillment_pipelines.systems.transports.edi.x12.writer import PartnerProfile, Party, write_interchange
 
 Segments: TypeAlias = list[list[str]]
 

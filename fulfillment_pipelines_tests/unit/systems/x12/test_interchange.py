@@ -13,7 +13,7 @@ import pytest
 from fulfillment_pipelines.domain.x12_codes import AdjustmentReason
 from fulfillment_pipelines.domain.x12_documents import AdjustedItem, AdvisedItem, InventoryAdjustment, InventoryAdvice
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
 
 ISA_CHARACTERS = 106
 ITEM = AdjustedItem("BRG-1001", Decimal(3), "EA", AdjustmentReason.PHYSICAL_COUNT)

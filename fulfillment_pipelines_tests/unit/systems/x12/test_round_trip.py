@@ -33,7 +33,7 @@ from fulfillment_pipelines.domain.x12_documents import (
     ShippingAdvice,
     X12Document,
 )
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
 
 MARKS = "*|^>:~'!\x1c\x1d\x1e"
 CHARACTERS = "".join(chr(code) for code in range(32, 127) if chr(code) not in MARKS)

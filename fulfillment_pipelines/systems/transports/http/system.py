@@ -1,6 +1,6 @@
 """Systems that speak HTTP and JSON: every page is kept as it came.
 
-Requests are in `http_session.py`, the order of pages in `paging.py`, messages in `http_sink.py`.
+Requests are in `session.py`, the order of pages in `paging.py`, messages in `sink.py`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from fulfillment_pipelines.systems.declaration.parts import FieldAsOf, FixedAsOf
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
-from fulfillment_pipelines.systems.transports.http_session import HttpSession
-from fulfillment_pipelines.systems.transports.http_sink import HttpSink
-from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
-from fulfillment_pipelines.systems.transports.paging import (
+from fulfillment_pipelines.systems.transports.http.paging import (
     PageAnswer,
     PageRequest,
     field_at,
     first_request,
     next_request,
 )
+from fulfillment_pipelines.systems.transports.http.session import HttpSession
+from fulfillment_pipelines.systems.transports.http.sink import HttpSink
+from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
 
 _MOST_PAGES = 1_000_000
 

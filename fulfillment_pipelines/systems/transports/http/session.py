@@ -1,7 +1,7 @@
 """Requests to one HTTP system: authenticated, timed, and with httpx's errors translated.
 
 Reads are repeated, writes never are: what may be sent twice is decided by the ledger's dispatch, which
-reads back first. What an answer means belongs in `http` and `http_sink`.
+reads back first. What an answer means belongs in `system.py` and `sink.py`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from fulfillment_pipelines.errors import (
 )
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.auth import Authenticator, authenticator_for
-from fulfillment_pipelines.systems.transports.paging import PageRequest
+from fulfillment_pipelines.systems.transports.http.auth import Authenticator, authenticator_for
+from fulfillment_pipelines.systems.transports.http.paging import PageRequest
 
 _REPEATED = frozenset({429, 502, 503, 504})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)

@@ -8,7 +8,7 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt
 from fulfillment_pipelines.errors import RejectedError
 from fulfillment_pipelines.systems.declaration.files import FileMessage, FilesDeclaration
-from fulfillment_pipelines.systems.transports.folder import Folder
+from fulfillment_pipelines.systems.transports.files.folder import Folder
 from fulfillment_pipelines.systems.transports.messages import declared_message, filled_path, payload_fields
 
 

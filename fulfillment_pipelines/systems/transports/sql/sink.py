@@ -13,13 +13,13 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt, Scalar
 from fulfillment_pipelines.errors import BadDataError, PreconditionError, RejectedError, UnknownOutcomeError
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlMessage, SqlPrecondition
-from fulfillment_pipelines.systems.transports.database import Database, columns_named, named_table, untyped
 from fulfillment_pipelines.systems.transports.messages import (
     declared_message,
     payload_fields,
     precondition_fields,
     shows,
 )
+from fulfillment_pipelines.systems.transports.sql.database import Database, columns_named, named_table, untyped
 
 
 class SqlSink:

@@ -14,24 +14,24 @@ from fulfillment_pipelines.errors import BadDataError, ConfigurationError, Rejec
 from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage, Partner
 from fulfillment_pipelines.systems.declaration.files import FilesDeclaration
 from fulfillment_pipelines.systems.declaration.parts import LiteralValue
-from fulfillment_pipelines.systems.transports.edi_answers import (
+from fulfillment_pipelines.systems.transports.edi.answers import (
     ACKNOWLEDGMENT,
     AnswerBook,
     SentDocument,
     document_id,
 )
-from fulfillment_pipelines.systems.transports.edi_documents import document_of
-from fulfillment_pipelines.systems.transports.file_sink import FileSink
-from fulfillment_pipelines.systems.transports.folder import Folder
-from fulfillment_pipelines.systems.transports.messages import declared_message, filled_path
-from fulfillment_pipelines.systems.transports.x12.control_numbers import ControlNumbers
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters
-from fulfillment_pipelines.systems.transports.x12.interchange import (
+from fulfillment_pipelines.systems.transports.edi.documents import document_of
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
+from fulfillment_pipelines.systems.transports.edi.x12.writer import (
     MOST_CONTROL_NUMBER,
     PartnerProfile,
     Party,
     write_interchange,
 )
+from fulfillment_pipelines.systems.transports.files.folder import Folder
+from fulfillment_pipelines.systems.transports.files.sink import FileSink
+from fulfillment_pipelines.systems.transports.messages import declared_message, filled_path
 
 
 @dataclass(frozen=True, slots=True)

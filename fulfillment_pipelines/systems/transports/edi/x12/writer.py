@@ -16,8 +16,8 @@ from fulfillment_pipelines.domain.x12_documents import (
     X12Document,
 )
 from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.systems.transports.x12.elements import day
-from fulfillment_pipelines.systems.transports.x12.envelope import (
+from fulfillment_pipelines.systems.transports.edi.x12.elements import day
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import (
     GROUP,
     INTERCHANGE,
     TRANSACTION_SET,
@@ -25,11 +25,11 @@ from fulfillment_pipelines.systems.transports.x12.envelope import (
     EnvelopeLevel,
     Segment,
 )
-from fulfillment_pipelines.systems.transports.x12.inventory_adjustment import adjustment_segments
-from fulfillment_pipelines.systems.transports.x12.inventory_advice import inventory_segments
-from fulfillment_pipelines.systems.transports.x12.order_acknowledgment import acknowledgment_segments
-from fulfillment_pipelines.systems.transports.x12.ship_notice import notice_segments
-from fulfillment_pipelines.systems.transports.x12.shipping_advice import advice_segments
+from fulfillment_pipelines.systems.transports.edi.x12.inventory_adjustment import adjustment_segments
+from fulfillment_pipelines.systems.transports.edi.x12.inventory_advice import inventory_segments
+from fulfillment_pipelines.systems.transports.edi.x12.order_acknowledgment import acknowledgment_segments
+from fulfillment_pipelines.systems.transports.edi.x12.ship_notice import notice_segments
+from fulfillment_pipelines.systems.transports.edi.x12.shipping_advice import advice_segments
 
 MOST_CONTROL_NUMBER: Final = 999_999_999
 """Greatest number that ISA13 holds."""

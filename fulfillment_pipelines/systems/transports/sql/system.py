@@ -1,6 +1,6 @@
 """Systems that are read through their database: one table, one transaction, one Parquet page.
 
-Statements are built from declared names, never from text. Messages are in `sql_sink.py`.
+Statements are built from declared names, never from text. Messages are in `sink.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from fulfillment_pipelines.systems.declaration.parts import FixedAsOf, TableAsOf
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.arrow_pages import PageWriter
-from fulfillment_pipelines.systems.transports.database import Database, columns_named, named_table, untyped
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
 from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
-from fulfillment_pipelines.systems.transports.sql_sink import SqlSink
+from fulfillment_pipelines.systems.transports.sql.arrow_pages import PageWriter
+from fulfillment_pipelines.systems.transports.sql.database import Database, columns_named, named_table, untyped
+from fulfillment_pipelines.systems.transports.sql.sink import SqlSink
 
 _BATCH_ROWS = 50_000
 

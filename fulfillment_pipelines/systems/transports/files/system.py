@@ -1,7 +1,7 @@
 """Systems that drop files: the newest whole file of an entity is its snapshot.
 
-Half-written files are passed over and told of. What is in a file is looked at by `file_contents.py`;
-messages to such a system are in `file_sink.py`, documents of trading partners in `edi.py` and `edi_sink.py`.
+Half-written files are passed over and told of. What is in a file is looked at by `contents.py`;
+messages to such a system are in `sink.py`, documents of trading partners in the room `edi`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from fulfillment_pipelines.systems.declaration.parts import FileNameAsOf, FixedA
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
-from fulfillment_pipelines.systems.transports.edi import EdiSource
-from fulfillment_pipelines.systems.transports.edi_answers import AnswerBook
-from fulfillment_pipelines.systems.transports.edi_sink import EdiSink
-from fulfillment_pipelines.systems.transports.file_contents import FileContents, examine
-from fulfillment_pipelines.systems.transports.file_sink import FileSink
-from fulfillment_pipelines.systems.transports.folder import Folder
+from fulfillment_pipelines.systems.transports.edi.answers import AnswerBook
+from fulfillment_pipelines.systems.transports.edi.sink import EdiSink
+from fulfillment_pipelines.systems.transports.edi.source import EdiSource
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
+from fulfillment_pipelines.systems.transports.files.contents import FileContents, examine
+from fulfillment_pipelines.systems.transports.files.folder import Folder
+from fulfillment_pipelines.systems.transports.files.sink import FileSink
 from fulfillment_pipelines.systems.transports.instants import instant_of
-from fulfillment_pipelines.systems.transports.x12.control_numbers import ControlNumbers
 
 _HALF_WRITTEN_SUFFIX = ".part"
 

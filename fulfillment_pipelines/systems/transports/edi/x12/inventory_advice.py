@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fulfillment_pipelines.domain.x12_documents import InventoryAdvice
-from fulfillment_pipelines.systems.transports.x12.elements import Elements
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters, Segment
+from fulfillment_pipelines.systems.transports.edi.x12.elements import Elements
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters, Segment
 
 _ASSIGNED_BY_SELLER = "91"
 

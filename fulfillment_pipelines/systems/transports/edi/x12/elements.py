@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from fulfillment_pipelines.errors import BadDataError
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
 
 _OUTSIDE_THE_CHARACTER_SET: Final = r"[^\x20-\x7e]"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from fulfillment_pipelines.systems.transports.edi_interchange import Document, Interchange, Segment, read_interchanges
-from fulfillment_pipelines.systems.transports.folder import Folder
-from fulfillment_pipelines.systems.transports.x12.envelope import GROUP, control_number
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import GROUP, control_number
+from fulfillment_pipelines.systems.transports.edi.x12.reader import Document, Interchange, Segment, read_interchanges
+from fulfillment_pipelines.systems.transports.files.folder import Folder
 
 ACKNOWLEDGMENT: Final = "997"
 

@@ -21,7 +21,8 @@ from fulfillment_pipelines.errors import (
     UnknownOutcomeError,
 )
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpPreconditionRead
-from fulfillment_pipelines.systems.transports.http_session import HttpSession, retry_after_seconds
+from fulfillment_pipelines.systems.transports.http.paging import PageRequest, field_at
+from fulfillment_pipelines.systems.transports.http.session import HttpSession, retry_after_seconds
 from fulfillment_pipelines.systems.transports.messages import (
     declared_message,
     filled_path,
@@ -29,7 +30,6 @@ from fulfillment_pipelines.systems.transports.messages import (
     precondition_fields,
     shows,
 )
-from fulfillment_pipelines.systems.transports.paging import PageRequest, field_at
 
 _SHOWN_CHARACTERS = 300
 _SHOWN_RECORDS = 3

@@ -7,8 +7,8 @@ from itertools import count
 
 from fulfillment_pipelines.domain.x12_codes import MarksQualifier
 from fulfillment_pipelines.domain.x12_documents import NoticedLine, ShipNotice
-from fulfillment_pipelines.systems.transports.x12.elements import Elements
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters, Segment
+from fulfillment_pipelines.systems.transports.edi.x12.elements import Elements
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters, Segment
 
 _SHIPMENT_ORDER_ITEM = "0004"
 _SHIPPED = "011"

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from fulfillment_pipelines.domain.x12_codes import MarksQualifier, ReportingCode
 from fulfillment_pipelines.domain.x12_documents import ShippedLine, ShippingAdvice
-from fulfillment_pipelines.systems.transports.x12.elements import Elements, day
-from fulfillment_pipelines.systems.transports.x12.envelope import Delimiters, Segment
+from fulfillment_pipelines.systems.transports.edi.x12.elements import Elements, day
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters, Segment
 
 _ASSIGNED_BY_SELLER = "91"
 

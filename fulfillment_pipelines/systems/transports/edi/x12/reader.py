@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fulfillment_pipelines.systems.transports.x12.envelope import (
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import (
     BLANKS,
     GROUP,
     INTERCHANGE,

@@ -15,7 +15,7 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
 from fulfillment_pipelines.errors import SystemDownError
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity
-from fulfillment_pipelines.systems.transports.folder import Folder
+from fulfillment_pipelines.systems.transports.files.folder import Folder
 from fulfillment_pipelines.systems.transports.instants import instant_of
 
 _HALF_WRITTEN_SUFFIX = ".part"

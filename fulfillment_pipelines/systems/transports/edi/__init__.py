@@ -1,0 +1,1 @@
+"""Trading partners: documents in, documents out, acknowledgements."""

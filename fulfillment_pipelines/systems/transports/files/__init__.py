@@ -1,0 +1,1 @@
+"""Systems that exchange files: folders, formats, drops."""

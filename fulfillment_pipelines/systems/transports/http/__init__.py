@@ -1,0 +1,1 @@
+"""Systems that speak HTTP: requests, pages, credentials, messages."""

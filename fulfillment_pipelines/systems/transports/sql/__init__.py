@@ -1,0 +1,1 @@
+"""Systems that are reached through their database: tables, statements, interface tables."""
