@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 def test_the_scenarios_are_listed_without_an_argument(terminal: Any) -> None:
     said = terminal.type("twin", "scenario", "--json")
@@ -18,6 +20,7 @@ def test_an_unknown_scenario_is_told_with_those_there_are(terminal: Any) -> None
     assert "SCN-A" in said.stderr
 
 
+@pytest.mark.slow
 def test_a_short_order_is_served_from_another_site(terminal: Any) -> None:
     said = terminal.type("twin", "scenario", "scn-d", "--seed", "2", "--json")
     assert said.exit_code == 0, said.told

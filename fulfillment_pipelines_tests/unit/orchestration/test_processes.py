@@ -13,9 +13,16 @@ import pytest
 
 from fulfillment_pipelines.orchestration.processes import Part, ProcessEndedError, Supervisor
 
-_SLEEPER = "import sys, time, pathlib; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+# Ended by an interrupt, also where whoever began the tests told its children to ignore one.
+_SLEEPER = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(600)
+"""
 _PARENT = """
-import pathlib, subprocess, sys, time
+import pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 pathlib.Path(sys.argv[1]).write_text(str(child.pid))
 time.sleep(600)
