@@ -95,6 +95,7 @@ class PostgresServer:
         """Start the server and wait until it answers; after a crash it recovers first."""
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self._port}", "-c", "unix_socket_directories="]
         options += ["-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=32MB"]
+        options += ["-c", "wal_level=logical", "-c", "max_replication_slots=10"]
         command = [str(self._binaries / "postgres"), "-D", str(self._home / "data"), *options]
         with (self._home / "server.log").open("ab") as log:
             self._server = subprocess.Popen(command, user=self._user, stdout=log, stderr=log)

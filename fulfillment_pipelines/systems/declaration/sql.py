@@ -27,17 +27,42 @@ _SqlAsOf: TypeAlias = Annotated[
 
 
 class SqlTransport(Declared):
-    """Where the database is, as an SQLAlchemy URL."""
+    """Where the database is, as an SQLAlchemy URL.
+
+    Attributes:
+        url: Begins with `postgresql+psycopg`, `mysql+pymysql`, `mariadb+pymysql`, `mssql+mssqlpython`,
+            `oracle+oracledb` or `sqlite`.
+        timeout_seconds: Longest wait for a connection, and for a statement where the database can be told.
+        read: How rows are fetched: one by one through the driver, or as Arrow batches through ADBC (PostgreSQL only).
+    """
 
     kind: Literal["sql"]
     url: Setting
     timeout_seconds: float = Field(default=10, gt=0)
+    read: Literal["rows", "arrow"] = "rows"
 
 
 class SqlSince(Declared):
     """The column that grows with every change; its greatest value is the cursor."""
 
     column: str
+
+
+class SqlChangeLog(Declared):
+    """A logical replication slot of PostgreSQL that tells which keys have changed, deletions included.
+
+    The slot and the publication are made by the database's owner: a slot that nobody reads keeps the server's log
+    for ever, so the product never makes one by itself.
+
+    Attributes:
+        slot: Name of the slot, made with the plug-in `pgoutput`; for this entity alone.
+        publication: Name of the publication that holds the entity's table.
+        most_changes: Changes taken by one pull; what is left comes with the next. A transaction is never cut.
+    """
+
+    slot: str = Field(pattern=r"^[a-z0-9_]{1,63}$")
+    publication: str
+    most_changes: int = Field(default=10_000, gt=0)
 
 
 class SqlEntity(EntityBase):
@@ -47,16 +72,21 @@ class SqlEntity(EntityBase):
         table: Its name.
         format: Always Parquet: the rows as the database gave them, with its types.
         as_of: Where the database says of which moment its rows speak; without it, the moment of reading.
-        since: How changes since a cursor are read; without it every pull is of everything.
+        since: How changes since a cursor are read; without it or `change_log` every pull is of everything, and what
+            changed is found by comparing it with the rows that are known.
+        change_log: Where the database tells what has changed.
     """
 
     table: str
     format: Literal[PageFormat.PARQUET] = PageFormat.PARQUET
     as_of: _SqlAsOf | None = None
     since: SqlSince | None = None
+    change_log: SqlChangeLog | None = None
 
     @model_validator(mode="after")
     def _since_is_a_field(self) -> Self:
+        if self.since is not None and self.change_log is not None:
+            raise PydanticCustomError("since", "either `since` or `change_log`")
         if self.since is not None and self.since.column not in self.fields:
             raise PydanticCustomError("since", "`since.column` among `fields`")
         return self

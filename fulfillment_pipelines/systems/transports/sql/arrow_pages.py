@@ -35,6 +35,12 @@ class PageWriter:
             self._chunks[field].append(_array(values))
         self.rows += len(rows)
 
+    def add_table(self, table: Any) -> None:
+        """Take rows that are Arrow already."""
+        for field in self._fields:
+            self._chunks[field].extend(table.column(field).chunks)
+        self.rows += table.num_rows
+
     def page(self) -> bytes:
         """Return all rows as Parquet."""
         table = pa.table({field: _unified(chunks) for field, chunks in self._chunks.items()})

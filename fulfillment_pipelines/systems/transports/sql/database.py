@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     column,
     create_engine,
-    event,
     make_url,
     table,
 )
@@ -39,9 +38,12 @@ from fulfillment_pipelines.domain.correction import Scalar
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError, FulfillmentError, SystemDownError
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration
 from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.transports.sql.dialects import WRITES, dialect_named
 
-_WRITES = "fulfillment_writes"
 _SHOWN_CHARACTERS = 300
+# How databases say, in English, that they know us not, and that they know not what we ask for.
+_REFUSES_US = ("authentication failed", "Access denied", "Login failed", "ORA-01017")
+_KNOWS_NOT = ("no such table", "no such column", "Unknown column", "doesn't exist", "Invalid column", "ORA-00942")
 
 
 class Database:
@@ -106,44 +108,41 @@ class Database:
 
     def _connect(self, *, writes: bool) -> Connection:
         connection = self._open().connect()
-        if connection.dialect.name == "sqlite":
-            return connection.execution_options(**{_WRITES: writes})
         if writes:
-            return connection
-        if connection.dialect.name == "postgresql":
-            return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        return connection.execution_options(isolation_level="REPEATABLE READ")
+            return connection.execution_options(**{WRITES: True})
+        return dialect_named(connection.dialect.name).for_reading(connection)
 
     def _open(self) -> Engine:
         with self._lock:
             if self._engine is None:
                 written = self._references.resolve(self._transport.url, system=self._system).get_secret_value()
-                try:
-                    url = make_url(written)
-                    engine = create_engine(url, poolclass=NullPool, connect_args=self._connect_arguments(url))
-                except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-                    raise ConfigurationError(
-                        f"{self._system}: the address of its database cannot be used.",
-                        expected="an SQLAlchemy URL whose driver is installed, such as postgresql+psycopg://…",
-                        found=type(error).__name__,
-                        remedy="correct the reference under `transport.url`, or install the driver",
-                    ) from None  # its text may repeat the address
-                if url.get_backend_name() == "sqlite":
-                    self._refuse_absent_file(url)
-                    _begin_explicitly(engine)
-                self._engine = engine
+                self._engine = self._made(written)
             return self._engine
 
-    def _connect_arguments(self, url: URL) -> dict[str, Any]:
-        seconds = self._transport.timeout_seconds
-        match url.get_backend_name():
-            case "sqlite":
-                return {"timeout": seconds}
-            case "postgresql":
-                options = f"-c statement_timeout={int(seconds * 1000)} -c timezone=UTC"
-                return {"connect_timeout": max(1, round(seconds)), "options": options}
-            case _:
-                return {}
+    def _made(self, written: str) -> Engine:
+        try:
+            url = make_url(written)
+            dialect = dialect_named(url.get_backend_name())
+            arguments = dialect.connect_arguments(self._transport.timeout_seconds)
+            engine = create_engine(url, poolclass=NullPool, connect_args=arguments)
+        except ImportError:
+            raise self._unusable("a driver that is not installed", _driver_remedy(written)) from None
+        except (ArgumentError, NoSuchModuleError, ValueError) as error:
+            raise self._unusable(type(error).__name__, "correct the reference under `transport.url`") from None
+        if url.get_backend_name() == "sqlite":
+            self._refuse_absent_file(url)
+        if dialect.prepare is not None:
+            dialect.prepare(engine)
+        return engine
+
+    def _unusable(self, found: str, remedy: str) -> ConfigurationError:
+        """Return the error for an address; never caused by another, whose text may repeat the address."""
+        return ConfigurationError(
+            f"{self._system}: the address of its database cannot be used.",
+            expected="an SQLAlchemy URL whose driver is installed, such as postgresql+psycopg://…",
+            found=found,
+            remedy=remedy,
+        )
 
     def _refuse_absent_file(self, url: URL) -> None:
         """Refuse a file that is not there: SQLite would create somebody else's database."""
@@ -159,15 +158,15 @@ class Database:
         reason = str(getattr(error, "orig", None) or error).split("\n", maxsplit=1)[0][:_SHOWN_CHARACTERS]
         if isinstance(error, NoSuchTableError):
             return self._misdeclared(f"no table {error}")
-        if "no such table" in reason or "no such column" in reason or isinstance(error, ProgrammingError):
-            return self._misdeclared(reason)
-        if "authentication failed" in reason or "Access denied" in reason:
+        if any(words in reason for words in _REFUSES_US):
             return ConfigurationError(
                 f"{self._system}: the database refuses our credentials.",
                 expected="a user who may read it",
                 found=type(error).__name__,
                 remedy="correct the reference under `transport.url`, or have the access granted",
             )
+        if isinstance(error, ProgrammingError) or any(words in reason for words in _KNOWS_NOT):
+            return self._misdeclared(reason)
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         if lost or isinstance(error, OperationalError | InterfaceError):
             return SystemDownError(
@@ -213,14 +212,8 @@ def untyped(value: Scalar) -> BindParameter[Any]:
     return bindparam(None, None if value is None else str(value), type_=NullType())
 
 
-def _begin_explicitly(engine: Engine) -> None:
-    """Let transactions begin when they are asked for: Python's sqlite3 otherwise reads outside of any."""
-
-    @event.listens_for(engine, "connect")
-    def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("begin immediate" if writes else "begin")
+def _driver_remedy(written: str) -> str:
+    extra = dialect_named(make_url(written).get_backend_name()).extra
+    if not extra:
+        return "correct the reference under `transport.url`, or install the driver"
+    return f"pip install 'fulfillment-pipelines[{extra}]'"
