@@ -1,61 +1,41 @@
-"""A system that speaks HTTP and JSON, as declared: authentication, paging, entities, messages."""
+"""A system that speaks HTTP and JSON, as declared: where it is, what it holds, how its pages are asked for.
+
+Credentials are in `http_auth.py`, single requests in `http_requests.py`, messages in `http_messages.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from fulfillment_pipelines.domain.snapshot import PageFormat
+from fulfillment_pipelines.systems.declaration.http_auth import HttpAuth, NoAuth
+from fulfillment_pipelines.systems.declaration.http_messages import HttpMessage
+from fulfillment_pipelines.systems.declaration.http_requests import (
+    HttpRead,
+    JsonRpcVersion,
+    RequestForm,
+    placeholders_in,
+)
 from fulfillment_pipelines.systems.declaration.parts import (
     Declared,
     EntityBase,
     FieldAsOf,
     FixedAsOf,
     Name,
-    Secret,
     Setting,
     SystemBase,
-    ValueSource,
     sole_key,
 )
 
-
-class NoAuth(Declared):
-    """The system asks for no credentials."""
-
-    kind: Literal["none"] = "none"
-
-
-class ApiKeyAuth(Declared):
-    """A key in a header of every request."""
-
-    kind: Literal["api_key"]
-    header: str
-    value: Secret
-
-
-class BasicAuth(Declared):
-    """User name and password in every request (RFC 7617)."""
-
-    kind: Literal["basic"]
-    username: Setting
-    password: Secret
-
-
-class OAuth2ClientCredentials(Declared):
-    """A bearer token, fetched with the client's own credentials (RFC 6749 §4.4)."""
-
-    kind: Literal["oauth2_client_credentials"]
-    token_path: str
-    client_id: Setting
-    client_secret: Secret
-    scope: str | None = None
-
-
-HttpAuth: TypeAlias = Annotated[NoAuth | ApiKeyAuth | BasicAuth | OAuth2ClientCredentials, Field(discriminator="kind")]
+_SINCE_PARTS = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+_PLACEHOLDERS = frozenset({"offset", "page", "cursor", "size", "since", *(f"since.{part}" for part in _SINCE_PARTS)})
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 
 
 class Retry(Declared):
@@ -74,14 +54,64 @@ class Retry(Declared):
     wait_jitter_seconds: float = Field(default=0.5, ge=0)
 
 
+class Rate(Declared):
+    """How many requests we make at most, tokens and logins included, in any stretch of time; per process."""
+
+    requests: int = Field(ge=1)
+    per_seconds: float = Field(gt=0)
+
+
+class ErrorKind(StrEnum):
+    """What an error code inside an answer means.
+
+    REJECTED: the request is refused and not repeated. OUT_OF_DATE: the system holds another value than was read.
+    BUSY: it is made again later. CREDENTIALS: the token is renewed once. CONFIGURATION: the declaration is wrong.
+    UNKNOWN: a write may have had its effect; a read failed.
+    """
+
+    REJECTED = "rejected"
+    OUT_OF_DATE = "out_of_date"
+    BUSY = "busy"
+    CREDENTIALS = "credentials"
+    CONFIGURATION = "configuration"
+    UNKNOWN = "unknown"
+
+
 class HttpTransport(Declared):
-    """Where the system is and how it is spoken to."""
+    """Where the system is and how it is spoken to.
+
+    Attributes:
+        base_url: Where it is.
+        timeout_seconds: How long an answer may take.
+        auth: How it knows who asks.
+        retry: How reads are repeated.
+        rate: How fast we ask at most; without it, as fast as answers come.
+        headers: Headers of every request.
+        renew_on: Statuses that say that a token is no longer good; such a request had no effect.
+        error_codes: What the system's own codes mean, in answers whose status says of success.
+        json_rpc: Version of JSON-RPC that is spoken.
+    """
 
     kind: Literal["http"]
     base_url: Setting
     timeout_seconds: float = Field(default=10, gt=0)
     auth: HttpAuth = NoAuth()
     retry: Retry = Retry()
+    rate: Rate | None = None
+    headers: Mapping[_HeaderName, Setting] = Field(default_factory=dict)
+    renew_on: tuple[Literal[401, 403, 419, 440], ...] = (401,)
+    error_codes: Mapping[str, ErrorKind] = Field(default_factory=dict)
+    json_rpc: JsonRpcVersion = "2.0"
+
+    @field_validator("headers")
+    @classmethod
+    def _keeps_no_secret(cls, headers: Mapping[str, Setting]) -> Mapping[str, Setting]:
+        plain = [name for name, value in headers.items() if isinstance(value, str) and name.lower() in _SECRET_HEADERS]
+        if plain:
+            raise PydanticCustomError(
+                "plain_secret", "a reference such as {ref: NAME}; secrets do not stand in this file"
+            )
+        return headers
 
 
 class NoPaging(Declared):
@@ -91,29 +121,38 @@ class NoPaging(Declared):
 
 
 class CursorPaging(Declared):
-    """Each answer names the cursor of the next; none named is the end."""
+    """Each answer names the cursor of the next; none named is the end.
+
+    Attributes:
+        parameter: Query parameter of the cursor, where `{cursor}` does not stand in the request itself.
+        next_field: Dotted path to the next cursor.
+        more_field: Dotted path to whether there is a next page, where the last page names a cursor too.
+        size_parameter: Query parameter of the size, where `{size}` does not stand in the request itself.
+        size: Rows asked for at a time.
+    """
 
     kind: Literal["cursor"]
-    parameter: str
+    parameter: str | None = None
     next_field: str
+    more_field: str | None = None
     size_parameter: str | None = None
     size: int = Field(default=500, gt=0)
 
 
 class OffsetPaging(Declared):
-    """Pages are asked for by the number of rows to skip."""
+    """Pages are asked for by the number of rows to skip, by parameters or by `{offset}` and `{size}`."""
 
     kind: Literal["offset"]
-    parameter: str
-    size_parameter: str
+    parameter: str | None = None
+    size_parameter: str | None = None
     size: int = Field(default=500, gt=0)
 
 
 class PageNumberPaging(Declared):
-    """Pages are numbered; the answer may say how many there are."""
+    """Pages are numbered, by a parameter or by `{page}`; the answer may say how many there are."""
 
     kind: Literal["page_number"]
-    parameter: str
+    parameter: str | None = None
     first: int = 1
     pages_field: str | None = None
     size_parameter: str | None = None
@@ -138,16 +177,27 @@ _HttpAsOf: TypeAlias = Annotated[
 
 
 class HttpSince(Declared):
-    """The query parameter that asks for what changed since the cursor of the last complete pull."""
-
-    parameter: str
-
-
-class HttpEntity(EntityBase):
-    """One collection of the system's interface.
+    """How what changed since the cursor of the last complete pull is asked for.
 
     Attributes:
-        path: Path below the base URL.
+        parameter: Query parameter of the cursor, where `{since}` does not stand in the request itself.
+        initial: What stands for `{since}` when everything is asked for; without it null, or no parameter.
+        overlap_seconds: How far before the cursor is asked from: for a system that keeps the times of changes in
+            coarse steps or by a clock that is behind ours. What has not changed comes again, and changes nothing.
+    """
+
+    parameter: str | None = None
+    initial: str | None = None
+    overlap_seconds: float = Field(default=0, ge=0)
+
+
+class HttpEntity(HttpRead, EntityBase):
+    """One collection of the system's interface.
+
+    In `params`, `variables`, `content` and `parameters`, the names `offset`, `page`, `cursor`, `size` and `since`
+    stand in braces for where the reading is.
+
+    Attributes:
         format: Always JSON.
         records: Dotted path to the list of rows; empty when the body is the list.
         parameters: Query parameters of every request.
@@ -156,9 +206,10 @@ class HttpEntity(EntityBase):
         sum_fields: Source field to the dotted path of its declared sum.
         paging: How the next page is asked for.
         since: How changes since a cursor are asked for; without it every pull is of everything.
+        conditional: Whether a page that the system knows by its `ETag` is asked for only if it changed
+            (RFC 9110 §13.1.2). The last pages are kept in memory: after a restart all are asked for once.
     """
 
-    path: str
     format: Literal[PageFormat.JSON] = PageFormat.JSON
     records: str = ""
     parameters: Mapping[str, str] = Field(default_factory=dict)
@@ -167,80 +218,45 @@ class HttpEntity(EntityBase):
     sum_fields: Mapping[str, str] = Field(default_factory=dict)
     paging: Paging = NoPaging()
     since: HttpSince | None = None
+    conditional: bool = False
 
+    @field_validator("records")
+    @classmethod
+    def _rows_are_found_by_names(cls, path: str) -> str:
+        if any(part.isdecimal() for part in path.split(".")):
+            raise PydanticCustomError("records", "names alone: rows of a landed page are found by no index")
+        return path
 
-class HttpReadBack(Declared):
-    """How the effect of a message is looked for.
-
-    Attributes:
-        path: Path template with payload fields in braces.
-        records: Dotted path to a list; empty when the body is the one record.
-        expect: Field of the record to the value it has when the effect is there.
-        applied_if_any: Whether any record at all proves the effect.
-        only_one: Whether a second record that shows the effect is one too many, so that a person must look.
-        after_send: Whether it is also looked at directly after a send that was answered well: for a system that
-            takes no idempotency key, or whose answers cannot be relied on.
-    """
-
-    path: str
-    records: str = ""
-    expect: Mapping[str, ValueSource] = Field(default_factory=dict)
-    applied_if_any: bool = False
-    only_one: bool = False
-    after_send: bool = False
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """Names that stand in braces in the request."""
+        return placeholders_in(self.template) | placeholders_in(self.parameters.values())
 
     @model_validator(mode="after")
-    def _proves_something(self) -> Self:
-        if bool(self.expect) == self.applied_if_any:
-            raise PydanticCustomError("read_back", "either `expect` or `applied_if_any: true`")
+    def _asks_for_its_pages(self) -> Self:
+        unknown = self.placeholders - _PLACEHOLDERS
+        if unknown:
+            raise PydanticCustomError(
+                "placeholder",
+                "placeholders among {known}, not {names}",
+                {"known": ", ".join(sorted(_PLACEHOLDERS)), "names": ", ".join(sorted(unknown))},
+            )
+        place = {"cursor": "cursor", "offset": "offset", "page_number": "page"}.get(self.paging.kind)
+        parameter = getattr(self.paging, "parameter", None)
+        if place is not None and (parameter is None) != (place in self.placeholders):
+            raise PydanticCustomError(
+                "paging", "either `paging.parameter` or {place} in the request", {"place": f"{{{place}}}"}
+            )
+        by_name = any(name.partition(".")[0] == "since" for name in self.placeholders)
+        if (self.since is None and by_name) or (self.since is not None and (self.since.parameter is None) != by_name):
+            raise PydanticCustomError("since", "`since`, and either `since.parameter` or {since} in the request")
         return self
-
-
-class HttpPreconditionRead(Declared):
-    """What is looked at just before a write, at a system that does not compare what it holds by itself.
-
-    Attributes:
-        path: Path template with payload fields in braces.
-        records: Dotted path to a list; empty when the body is the one record.
-        expect: Field of the record to the precondition whose value it must still have.
-        absent: Whether nothing may be there yet.
-        if_match: Whether the write carries the answer's `ETag` as `If-Match` (RFC 9110 §13.1.1), so that the system
-            refuses it when the record has changed between the look and the write.
-    """
-
-    path: str
-    records: str = ""
-    expect: Mapping[str, ValueSource] = Field(default_factory=dict)
-    absent: bool = False
-    if_match: bool = False
 
     @model_validator(mode="after")
-    def _compares_something(self) -> Self:
-        if bool(self.expect) == self.absent:
-            raise PydanticCustomError("precondition_read", "either `expect` or `absent: true`")
-        if self.if_match and self.absent:
-            raise PydanticCustomError("precondition_read", "`if_match` only where a record is expected")
+    def _can_be_conditional(self) -> Self:
+        if self.conditional and (self.form is not RequestForm.REST or self.method != "GET"):
+            raise PydanticCustomError("conditional", "`conditional` only with a GET")
         return self
-
-
-class HttpMessage(Declared):
-    """One message the system takes.
-
-    Attributes:
-        method: HTTP method.
-        path: Path template with payload fields in braces.
-        body: Field of the request's JSON to where its value comes from.
-        precondition: Field of the request's JSON to the precondition the system compares itself.
-        precondition_read: What is compared just before the write, where the system compares nothing.
-        read_back: How the effect is looked for; without it a read-back is UNKNOWN.
-    """
-
-    method: Literal["POST", "PUT", "PATCH", "DELETE"]
-    path: str
-    body: Mapping[str, ValueSource] = Field(default_factory=dict)
-    precondition: Mapping[str, str] = Field(default_factory=dict)
-    precondition_read: HttpPreconditionRead | None = None
-    read_back: HttpReadBack | None = None
 
 
 class HttpDeclaration(SystemBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -65,3 +66,34 @@ messages:
         return system
 
     return make_system
+
+
+@pytest.fixture
+def connect(
+    declare: Any, referring: Any, clock: Any, server: Any, request: pytest.FixtureRequest
+) -> Callable[..., HttpSystem]:
+    """Make a system on the loopback server from the entities, messages and transport settings a test writes."""
+
+    def connect_declared(
+        rest: str = "", *, transport: str = "auth: {kind: none}", options: Any = None, **references: str
+    ) -> HttpSystem:
+        declaration = declare(f"""
+system: site
+title: Site
+role: wms
+contract_version: "1"
+freshness_seconds: 60
+transport:
+  kind: http
+  base_url: {{ref: SITE_URL}}
+  timeout_seconds: 0.5
+  retry: {QUICK}
+{textwrap.indent(textwrap.dedent(transport), "  ")}
+{textwrap.dedent(rest)}
+""")
+        known = referring(SITE_URL=server.url, **{"SITE_SECRET": "hush", **references})
+        system = HttpSystem(declaration, known, clock, **(options or {}))
+        request.addfinalizer(system.close)
+        return system
+
+    return connect_declared

@@ -17,7 +17,7 @@ from fulfillment_pipelines.errors import (
     ConfigurationError,
     SystemDownError,
 )
-from fulfillment_pipelines.systems.declaration.http import OAuth2ClientCredentials
+from fulfillment_pipelines.systems.declaration.http_auth import OAuth2ClientCredentials
 from fulfillment_pipelines.systems.transports.http.auth import ClientCredentialsToken
 from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 

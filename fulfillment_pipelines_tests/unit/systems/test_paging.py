@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.systems.declaration import HttpEntity
+from fulfillment_pipelines.systems.transports.http.filling import filled
 from fulfillment_pipelines.systems.transports.http.paging import (
     PageAnswer,
     PageRequest,
@@ -13,6 +16,7 @@ from fulfillment_pipelines.systems.transports.http.paging import (
     first_request,
     next_request,
 )
+from fulfillment_pipelines.systems.transports.http.requests import json_text
 
 
 def entity(**declared: Any) -> HttpEntity:
@@ -67,3 +71,40 @@ def test_numbered_pages_without_a_count_end_with_a_short_page() -> None:
 )
 def test_field_is_found_by_its_dotted_path(path: str, value: object) -> None:
     assert field_at({"a": {"b": 1}}, path) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("rows.1.id", 2), ("rows.2.id", None), ("rows.id", None), ("party.", 3), ("0", None)]
+)
+def test_digits_index_lists_and_a_name_with_a_dot_is_found_whole(path: str, value: object) -> None:
+    assert field_at({"rows": [{"id": 1}, {"id": 2}], "party.": 3}, path) == value
+
+
+def test_placeholders_stand_for_where_the_reading_is() -> None:
+    declared = entity(
+        path="/erp",
+        call="search",
+        params=["{offset}", "{size}", "rows from {offset}", "{since.year}", "{other text}"],
+        parameters={"after": "{since}"},
+        paging={"kind": "offset", "size": 2},
+        since={"initial": "2020-05-01T00:00:00Z", "overlap_seconds": 60},
+    )
+    first = first_request(declared, Scope())
+    following = next_request(declared, first, answer(2, 2))
+    assert following is not None
+    assert following.method == "POST"
+    assert following.parameters == (("after", "2020-05-01T00:00:00Z"),)
+    assert json.loads(following.content)["params"] == [2, 2, "rows from 2", 2020, "{other text}"]
+    assert first != following
+    later = first_request(declared, Scope(since="2026-01-01T00:00:30Z"))
+    assert later.parameters == (("after", "2025-12-31T23:59:30Z"),)
+
+
+def test_numbers_that_add_up_are_exact() -> None:
+    values = {"held": "0.1", "moved": "0.2", "lost": -3}
+    assert filled(["{held+moved-lost:number}", "is {held+moved:number}", "{held+moved}"], values.__getitem__) == [
+        Decimal("3.3"),
+        "is 0.3",
+        "{held+moved}",
+    ]
+    assert json_text([Decimal("3.30"), Decimal("7.00"), None]) == "[3.3,7,null]"

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
 
-from fulfillment_pipelines.errors import BadDataError, ConfigurationError
-from fulfillment_pipelines.systems.declaration.http import (
+from fulfillment_pipelines.systems.declaration.http import HttpDeclaration
+from fulfillment_pipelines.systems.declaration.http_auth import (
     ApiKeyAuth,
     BasicAuth,
-    HttpDeclaration,
+    BearerAuth,
     NoAuth,
     OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    SessionLogin,
 )
+from fulfillment_pipelines.systems.declaration.parts import Setting
 from fulfillment_pipelines.systems.references import References
-
-_DEFAULT_LIFETIME_SECONDS = 300.0
-_LARGEST_MARGIN_SECONDS = 30.0
-_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+from fulfillment_pipelines.systems.transports.http.tokens import (
+    ClientCredentialsToken,
+    RefreshedToken,
+    SessionToken,
+    sendable,
+)
 
 
 class Authenticator(Protocol):
@@ -33,6 +38,7 @@ class Authenticator(Protocol):
         Raises:
             httpx.HTTPError: The token endpoint did not answer; the session translates it.
             ConfigurationError: It refuses the credentials.
+            SystemDownError: It answers that it cannot serve now.
         """
         ...
 
@@ -56,118 +62,104 @@ class FixedHeaders:
         return False
 
 
-class ClientCredentialsToken:
-    """A bearer token, fetched when needed, kept until shortly before it expires.
+def fixed_headers(declaration: HttpDeclaration, references: References) -> Mapping[str, str]:
+    """Return the headers of every request that are declared beside the credentials.
 
-    Args:
-        system: Name of the system, for errors.
-        declared: The token endpoint.
-        client_id: The client's identifier.
-        client_secret: The client's secret.
-        monotonic: Seconds that only ever grow; token lifetimes are real time, whatever the systems' clock says.
+    Raises:
+        ConfigurationError: A reference is not set, or a value cannot be sent.
     """
-
-    def __init__(
-        self,
-        system: str,
-        declared: OAuth2ClientCredentials,
-        *,
-        client_id: str,
-        client_secret: str,
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._system = system
-        self._declared = declared
-        self._credentials = (client_id, client_secret)
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._headers: Mapping[str, str] | None = None
-        self._renew_at = 0.0
-
-    def headers(self, client: httpx.Client) -> Mapping[str, str]:
-        """Return the bearer header, fetching a token where none is fresh."""
-        with self._lock:
-            if self._headers is None or self._monotonic() >= self._renew_at:
-                self._headers = self._fetch(client)
-            return self._headers
-
-    def renew(self, refused: Mapping[str, str]) -> bool:
-        """Forget the token, unless another thread has already fetched a newer one."""
-        with self._lock:
-            if self._headers is not None and self._headers == refused:
-                self._headers = None
-            return True
-
-    def _fetch(self, client: httpx.Client) -> Mapping[str, str]:
-        form = {"grant_type": "client_credentials"}
-        if self._declared.scope is not None:
-            form["scope"] = self._declared.scope
-        asked_at = self._monotonic()
-        response = client.post(self._declared.token_path, data=form, auth=self._credentials)
-        if response.status_code in _TRANSIENT:
-            response.raise_for_status()
-        if not response.is_success:
-            raise ConfigurationError(
-                f"{self._system}: the token endpoint refuses the client's credentials.",
-                expected="a token",
-                found=f"HTTP {response.status_code}",
-                remedy="correct the references of `client_id` and `client_secret`, or have the client enabled",
-            )
-        token, lifetime_seconds = self._read(response)
-        margin_seconds = min(_LARGEST_MARGIN_SECONDS, lifetime_seconds / 10)
-        self._renew_at = asked_at + lifetime_seconds - margin_seconds
-        return {"Authorization": f"Bearer {token}"}
-
-    def _read(self, response: httpx.Response) -> tuple[str, float]:
-        try:
-            answer = response.json()
-            return str(answer["access_token"]), float(answer.get("expires_in", _DEFAULT_LIFETIME_SECONDS))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadDataError(
-                f"{self._system}: the token endpoint's answer cannot be read.",
-                expected="JSON with access_token and expires_in (RFC 6749 §5.1)",
-                found=type(error).__name__,
-                remedy="see whether `token_path` is the token endpoint",
-            ) from error
-
-
-def _sendable(value: str, *, system: str) -> str:
-    """Return a header value that httpx will take; its own error would show the secret."""
-    if not (value.isascii() and value.isprintable()):
-        raise ConfigurationError(
-            f"{system}: a credential cannot be sent in a header.",
-            expected="printable ASCII characters",
-            found="others, which are not shown",
-            remedy="correct the reference under `transport.auth`",
-        )
-    return value
+    system = declaration.name
+    return {
+        name: sendable(references.resolve(value, system=system).get_secret_value(), system=system)
+        for name, value in declaration.transport.headers.items()
+    }
 
 
 def authenticator_for(
-    declaration: HttpDeclaration, references: References, monotonic: Callable[[], float]
+    declaration: HttpDeclaration,
+    references: References,
+    monotonic: Callable[[], float],
+    pace: Callable[[], None],
 ) -> Authenticator:
     """Return what the declaration asks for, with its secrets resolved.
+
+    Args:
+        declaration: The system.
+        references: Where its secrets come from.
+        monotonic: Seconds that only ever grow, for lifetimes.
+        pace: Returns when a request may go out.
 
     Raises:
         ConfigurationError: A reference is not set.
     """
-    system = declaration.name
+    making = _Making(declaration, references, monotonic, pace)
     match declaration.transport.auth:
-        case NoAuth():
-            return FixedHeaders({})
-        case ApiKeyAuth(header=header, value=value):
-            key = references.resolve(value, system=system).get_secret_value()
-            return FixedHeaders({header: _sendable(key, system=system)})
-        case BasicAuth(username=username, password=password):
-            name = references.resolve(username, system=system).get_secret_value()
-            secret = references.resolve(password, system=system).get_secret_value()
-            encoded = base64.b64encode(f"{name}:{secret}".encode()).decode("ascii")
-            return FixedHeaders({"Authorization": f"Basic {encoded}"})
         case OAuth2ClientCredentials() as declared:
-            return ClientCredentialsToken(
-                system,
-                declared,
-                client_id=references.resolve(declared.client_id, system=system).get_secret_value(),
-                client_secret=references.resolve(declared.client_secret, system=system).get_secret_value(),
-                monotonic=monotonic,
-            )
+            return making.client_credentials(declared)
+        case OAuth2RefreshToken() as declared:
+            return making.refreshed(declared)
+        case SessionLogin() as declared:
+            return making.session(declared)
+        case declared:
+            return FixedHeaders(_unchanging(declared, making.plain, declaration.name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What every authenticator that fetches is made of."""
+
+    declaration: HttpDeclaration
+    references: References
+    monotonic: Callable[[], float]
+    pace: Callable[[], None]
+
+    def plain(self, setting: Setting) -> str:
+        return self.references.resolve(setting, system=self.declaration.name).get_secret_value()
+
+    def client_credentials(self, declared: OAuth2ClientCredentials) -> ClientCredentialsToken:
+        return ClientCredentialsToken(
+            self.declaration.name,
+            declared,
+            client_id=self.plain(declared.client_id),
+            client_secret=self.plain(declared.client_secret),
+            monotonic=self.monotonic,
+            pace=self.pace,
+        )
+
+    def refreshed(self, declared: OAuth2RefreshToken) -> RefreshedToken:
+        return RefreshedToken(
+            self.declaration.name,
+            declared,
+            client_id=self.plain(declared.client_id),
+            client_secret=None if declared.client_secret is None else self.plain(declared.client_secret),
+            refresh_token=self.plain(declared.refresh_token),
+            monotonic=self.monotonic,
+            pace=self.pace,
+        )
+
+    def session(self, declared: SessionLogin) -> SessionToken:
+        return SessionToken(
+            self.declaration.name,
+            declared,
+            username=self.plain(declared.username),
+            password=self.plain(declared.password),
+            fixed_headers=fixed_headers(self.declaration, self.references),
+            json_rpc=self.declaration.transport.json_rpc,
+            monotonic=self.monotonic,
+            pace=self.pace,
+        )
+
+
+def _unchanging(
+    declared: NoAuth | ApiKeyAuth | BasicAuth | BearerAuth, plain: Callable[[Setting], str], system: str
+) -> Mapping[str, str]:
+    match declared:
+        case NoAuth():
+            return {}
+        case ApiKeyAuth(header=header, value=value):
+            return {header: sendable(plain(value), system=system)}
+        case BearerAuth(token=token):
+            return {"Authorization": f"Bearer {sendable(plain(token), system=system)}"}
+        case BasicAuth(username=username, password=password):
+            encoded = base64.b64encode(f"{plain(username)}:{plain(password)}".encode()).decode("ascii")
+            return {"Authorization": f"Basic {encoded}"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from fulfillment_pipelines.domain.snapshot import Scope
+from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.systems.declaration.http import (
     CursorPaging,
     HttpEntity,
@@ -15,24 +17,37 @@ from fulfillment_pipelines.systems.declaration.http import (
     OffsetPaging,
     PageNumberPaging,
 )
+from fulfillment_pipelines.systems.transports.http.filling import filled, in_text
+from fulfillment_pipelines.systems.transports.http.requests import HttpRequest, wrapped
+from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
 
 
 @dataclass(frozen=True, slots=True)
-class PageRequest:
+class PagePlace:
+    """Where a reading is.
+
+    Attributes:
+        offset: Rows before the page.
+        page: Number of the page.
+        cursor: What the answer before named; None on the first page.
+        since: Cursor of the last complete pull, or what stands for it; None for everything.
+    """
+
+    offset: int = 0
+    page: int = 1
+    cursor: Any = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest(HttpRequest):
     """One page to ask for.
 
     Attributes:
-        path: Path below the base URL, or the absolute URL that the system linked.
-        parameters: Query parameters; those in the path stay.
+        place: Where it is; requests are the same when they ask for the same.
     """
 
-    path: str
-    parameters: tuple[tuple[str, str], ...] = ()
-
-    def with_parameter(self, name: str, value: str) -> PageRequest:
-        """Return the same request with one parameter set."""
-        kept = tuple(pair for pair in self.parameters if pair[0] != name)
-        return PageRequest(self.path, (*kept, (name, value)))
+    place: PagePlace = field(default=PagePlace(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,51 +70,126 @@ class PageAnswer:
 
 
 def field_at(body: Any, path: str) -> Any:
-    """Return the value at a dotted path of a JSON body; None where it is not, the body for an empty path."""
-    value = body
-    for part in path.split(".") if path else ():
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    """Return the value at a dotted path of a JSON body, digits index lists.
+
+    None where it is not, the body for an empty path; a name that holds dots itself is found before its parts are.
+    """
+    if not path:
+        return body
+    if isinstance(body, list):
+        part, _, rest = path.partition(".")
+        return field_at(body[int(part)], rest) if part.isdecimal() and int(part) < len(body) else None
+    if not isinstance(body, Mapping):
+        return None
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        if name in body:
+            return field_at(body[name], ".".join(parts[length:]))
+    return None
 
 
 def first_request(entity: HttpEntity, scope: Scope) -> PageRequest:
-    """Return the request for the first page of a scope."""
-    parameters = dict(entity.parameters)
-    if entity.since is not None and scope.since is not None:
-        parameters[entity.since.parameter] = scope.since
-    if not isinstance(entity.paging, NoPaging) and entity.paging.size_parameter is not None:
-        parameters[entity.paging.size_parameter] = str(entity.paging.size)
-    if isinstance(entity.paging, OffsetPaging):
-        parameters[entity.paging.parameter] = "0"
-    if isinstance(entity.paging, PageNumberPaging):
-        parameters[entity.paging.parameter] = str(entity.paging.first)
-    return PageRequest(entity.path, tuple(parameters.items()))
+    """Return the request for the first page of a scope.
+
+    Raises:
+        ConfigurationError: Parts of `since` are asked for and the cursor is no instant.
+    """
+    since = None
+    if entity.since is not None:
+        since = entity.since.initial if scope.since is None else _before(scope.since, entity.since.overlap_seconds)
+    first = entity.paging.first if isinstance(entity.paging, PageNumberPaging) else 1
+    return _request(entity, PagePlace(page=first, since=since))
+
+
+def _before(cursor: str, seconds: float) -> str:
+    return cursor if not seconds else instant_text(_moment(cursor) - timedelta(seconds=seconds))
 
 
 def next_request(entity: HttpEntity, request: PageRequest, answer: PageAnswer) -> PageRequest | None:
     """Return the request for the page after this answer, or None at the end."""
-    match entity.paging:
+    if isinstance(entity.paging, LinkPaging):
+        return PageRequest(answer.next_link, place=request.place) if answer.next_link else None
+    place = _next_place(entity.paging, request.place, answer)
+    return None if place is None else _request(entity, place)
+
+
+def _next_place(
+    paging: NoPaging | CursorPaging | OffsetPaging | PageNumberPaging, place: PagePlace, answer: PageAnswer
+) -> PagePlace | None:
+    match paging:
         case NoPaging():
             return None
-        case CursorPaging() as paging:
-            cursor = field_at(answer.body, paging.next_field)
+        case CursorPaging(next_field=next_field, more_field=more_field):
+            cursor = field_at(answer.body, next_field)
             ends = cursor is None or cursor is False or cursor == ""  # zero is a cursor
-            return None if ends else request.with_parameter(paging.parameter, str(cursor))
-        case OffsetPaging() as paging:
-            if _ends(answer, paging.size):
-                return None
-            return request.with_parameter(paging.parameter, str(answer.rows_so_far))
-        case PageNumberPaging() as paging:
-            return _next_numbered(paging, request, answer)
-        case LinkPaging():
-            return PageRequest(answer.next_link) if answer.next_link else None
+            ends = ends or (more_field is not None and not field_at(answer.body, more_field))
+            return None if ends else replace(place, cursor=cursor)
+        case OffsetPaging(size=size):
+            return None if _ends(answer, size) else replace(place, offset=answer.rows_so_far)
+        case PageNumberPaging(size=size, pages_field=pages_field, first=first):
+            pages = field_at(answer.body, pages_field) if pages_field else None
+            ends = place.page - first + 1 >= int(pages) if pages is not None else _ends(answer, size)
+            return None if ends else replace(place, page=place.page + 1)
 
 
-def _next_numbered(paging: PageNumberPaging, request: PageRequest, answer: PageAnswer) -> PageRequest | None:
-    number = int(dict(request.parameters)[paging.parameter])
-    pages = field_at(answer.body, paging.pages_field) if paging.pages_field else None
-    ends = number - paging.first + 1 >= int(pages) if pages is not None else _ends(answer, paging.size)
-    return None if ends else request.with_parameter(paging.parameter, str(number + 1))
+def _request(entity: HttpEntity, place: PagePlace) -> PageRequest:
+    values = _values(entity, place)
+    method, content = wrapped(entity, entity.method, filled(entity.template, values.__getitem__))
+    return PageRequest(
+        path=entity.path,
+        parameters=_parameters(entity, place, values),
+        method=method,
+        content=content,
+        form=entity.form,
+        place=place,
+    )
+
+
+def _parameters(entity: HttpEntity, place: PagePlace, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    parameters: dict[str, str] = {}
+    for name, template in entity.parameters.items():
+        value = filled(template, values.__getitem__)
+        if value is not None:
+            parameters[name] = in_text(value)
+    if entity.since is not None and entity.since.parameter is not None and place.since is not None:
+        parameters[entity.since.parameter] = place.since
+    paging = entity.paging
+    if not isinstance(paging, NoPaging) and paging.size_parameter is not None:
+        parameters[paging.size_parameter] = str(paging.size)
+    if isinstance(paging, OffsetPaging) and paging.parameter is not None:
+        parameters[paging.parameter] = str(place.offset)
+    if isinstance(paging, PageNumberPaging) and paging.parameter is not None:
+        parameters[paging.parameter] = str(place.page)
+    if isinstance(paging, CursorPaging) and paging.parameter is not None and place.cursor is not None:
+        parameters[paging.parameter] = str(place.cursor)
+    return tuple(parameters.items())
+
+
+def _values(entity: HttpEntity, place: PagePlace) -> dict[str, Any]:
+    size = None if isinstance(entity.paging, NoPaging) else entity.paging.size
+    values = {
+        "offset": place.offset,
+        "page": place.page,
+        "cursor": place.cursor,
+        "size": size,
+        "since": place.since,
+    }
+    parts = {name.partition(".")[2] for name in entity.placeholders if name.startswith("since.")}
+    moment = _moment(place.since) if parts and place.since is not None else None
+    return values | {f"since.{part}": getattr(moment, part, None) for part in parts}
+
+
+def _moment(since: str) -> datetime:
+    try:
+        return instant_of(since)
+    except ValueError as error:
+        raise ConfigurationError(
+            "The cursor's parts are asked for, and it is no instant.",
+            expected="ISO 8601",
+            found=repr(since),
+            remedy="correct `since.initial` in the system's YAML, or ask for {since} as a whole",
+        ) from error
 
 
 def _ends(answer: PageAnswer, size: int) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 
@@ -35,6 +35,9 @@ from fulfillment_pipelines.systems.transports.instants import instant_of, instan
 
 _MOST_PAGES = 1_000_000
 
+KeptPages: TypeAlias = Mapping[PageRequest, httpx.Response]
+"""Pages of the last pull that the system knows by their `ETag`."""
+
 
 class HttpSystem:
     """A system behind an HTTP interface.
@@ -43,7 +46,8 @@ class HttpSystem:
         declaration: What it is declared to be.
         references: Where its address and secrets come from.
         clock: Tells when something was asked and answered.
-        monotonic: Seconds that only ever grow, for token lifetimes.
+        monotonic: Seconds that only ever grow, for lifetimes and pace.
+        sleep: Waits for some seconds, to keep the pace.
     """
 
     def __init__(
@@ -53,11 +57,13 @@ class HttpSystem:
         clock: Clock,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = declaration.name
         self._declaration = declaration
         self._clock = clock
-        self._session = HttpSession(declaration, references, monotonic=monotonic)
+        self._session = HttpSession(declaration, references, monotonic=monotonic, sleep=sleep)
+        self._last_pages: dict[str, KeptPages] = {}
 
     def source(self, entity: str) -> SnapshotSource:
         """Return the source of a declared entity.
@@ -68,7 +74,9 @@ class HttpSystem:
         declared = self._declaration.entities.get(entity)
         if declared is None:
             raise undeclared_entity(self.name, entity, self._declaration.entities)
-        return HttpSource(self.name, entity, declared, self._session, self._clock)
+        return HttpSource(
+            self.name, entity, declared, session=self._session, clock=self._clock, last_pages=self._last_pages
+        )
 
     def sink(self) -> CorrectionSink:
         """Return the sink that sends messages."""
@@ -101,18 +109,29 @@ class _Reading:
     declared_rows: int | None = None
     declared_sums: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    kept: dict[PageRequest, httpx.Response] = field(default_factory=dict)
 
 
 class HttpSource:
     """One collection of an HTTP system."""
 
-    def __init__(self, system: str, entity: str, declared: HttpEntity, session: HttpSession, clock: Clock) -> None:
+    def __init__(
+        self,
+        system: str,
+        entity: str,
+        declared: HttpEntity,
+        *,
+        session: HttpSession,
+        clock: Clock,
+        last_pages: dict[str, KeptPages],
+    ) -> None:
         self.system = system
         self.entity = entity
         self.name = f"{system}/{entity}"
         self._declared = declared
         self._session = session
         self._clock = clock
+        self._last_pages = last_pages
 
     def pull(self, scope: Scope) -> Snapshot:
         """Return all pages; when one fails after the first, those before it and why.
@@ -130,6 +149,9 @@ class HttpSource:
         if reading.rows and not reading.problem:
             refuse_missing_fields(self.name, self._declared, reading.fields, where="every row")
         problem = reading.problem or self._miscount(reading)
+        if self._declared.conditional:
+            # Pages that a broken pull did not reach are still those of the last one.
+            self._last_pages[self.entity] = {**self._known_pages(), **reading.kept} if problem else reading.kept
         as_of = reading.as_of or asked_at
         return Snapshot(
             system=self.system,
@@ -162,7 +184,7 @@ class HttpSource:
 
     def _read_page(self, request: PageRequest, reading: _Reading) -> PageRequest | None:
         """Take one page into the reading, all of it or nothing, and return the request for the next."""
-        response = self._session.get(request)
+        response = self._asked(request, reading)
         where = f"page {len(reading.pages) + 1}"
         body = self._json(response, where)
         rows = self._rows(body, where)
@@ -188,6 +210,21 @@ class HttpSource:
             if (told := field_at(body, path)) is not None
         }
         return following
+
+    def _known_pages(self) -> KeptPages:
+        return self._last_pages.get(self.entity, {})
+
+    def _asked(self, request: PageRequest, reading: _Reading) -> httpx.Response:
+        """Return the page; one that has not changed since it was last asked for is not sent again."""
+        if not self._declared.conditional:
+            return self._session.get(request)
+        known = self._known_pages().get(request)
+        response = self._session.get(request, headers={} if known is None else {"If-None-Match": known.headers["ETag"]})
+        if known is not None and response.status_code == httpx.codes.NOT_MODIFIED:
+            response = known
+        if "ETag" in response.headers:
+            reading.kept[request] = response
+        return response
 
     def _json(self, response: httpx.Response, where: str) -> Any:
         try:
