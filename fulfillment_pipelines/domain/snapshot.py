@@ -22,13 +22,17 @@ class Role(StrEnum):
 
 
 class PageFormat(StrEnum):
-    """How the bytes of a page are to be read; a page of X12 is a ZIP archive of the files as they were."""
+    """How the bytes of a page are to be read; a page of X12 or EDIFACT is a ZIP archive of the files as they were."""
 
     JSON = "json"
     CSV = "csv"
     FIXED_WIDTH = "fixed_width"
     PARQUET = "parquet"
+    JSON_LINES = "jsonl"
+    EXCEL = "excel"
+    XML = "xml"
     X12 = "x12"
+    EDIFACT = "edifact"
 
 
 class FeedState(StrEnum):
@@ -65,14 +69,18 @@ class PageLayout:
     Attributes:
         format: How the bytes are to be read.
         fields: The source's own names of the fields that are kept.
-        records_path: Where the list of records is in a JSON page, in dots; empty where the page is the list.
+        records_path: Where the list of records is in a JSON page, in dots, empty where the page is the list; where the
+            records are in an XML page, in slashes below its root.
         widths: Width of each field of a fixed-width line, in order.
         delimiter: Between the fields of a CSV line.
         encoding: Of a text file.
         trailer_prefix: How the line that ends a file begins; empty where there is none.
         has_header: Whether a CSV file begins with the names of its fields; else they are `fields` in order.
+        sheet: Of an Excel workbook; empty for the only one.
+        header_row: One-based row of the sheet that names the fields.
+        most_bytes: The largest size that a page may unpack to.
         optional: Fields that may be absent from every record.
-        documents: Where the fields stand in X12 documents; None for every other format.
+        documents: Where the fields stand in EDI documents; None for every other format.
     """
 
     format: PageFormat
@@ -83,6 +91,9 @@ class PageLayout:
     encoding: str = "utf-8"
     trailer_prefix: str = ""
     has_header: bool = True
+    sheet: str = ""
+    header_row: int = 1
+    most_bytes: int = 512 * 1024 * 1024
     optional: frozenset[str] = frozenset()
     documents: DocumentLayout | None = None
 
@@ -111,6 +122,8 @@ class Snapshot:
         declared_sums: Control totals the system declares, by field.
         cursor: The cursor to continue from; None for an entity that is always pulled whole.
         problem: Why the snapshot is not complete, in words for a person; empty when it is.
+        other_fields: Fields the system has for the entity that are not in the pages, because only declared ones were
+            asked for; empty where the pages hold all there is.
     """
 
     system: str
@@ -123,3 +136,4 @@ class Snapshot:
     declared_sums: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
     problem: str = ""
+    other_fields: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ class Manifest(BaseModel):
         cursor: The cursor to continue from; None for an entity that is always pulled whole.
         whole: Whether rows absent from the snapshot no longer exist in the system.
         content_sha256: Hash over the pages in order.
+        other_fields: Fields the system has for the entity beside those in the pages.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +52,7 @@ class Manifest(BaseModel):
     pages: tuple[str, ...]
     content_bytes: int
     content_sha256: str
+    other_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class LandingArea:
             pages=tuple(_page_file_name(number, page) for number, page in enumerate(snapshot.pages, start=1)),
             content_bytes=sum(len(page.content) for page in snapshot.pages),
             content_sha256=digest,
+            other_fields=snapshot.other_fields,
         )
         target = self._directory / snapshot.system / snapshot.entity / snapshot_id
         if not target.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ HTTPX_ERRORS = sorted(
 SQLALCHEMY_ERRORS = sorted(
     {kind for kind in leaves(exc.SQLAlchemyError) if kind.__module__ == exc.__name__}, key=lambda kind: kind.__name__
 )
+NOT_THERE = {FileNotFoundError, NotADirectoryError}
 OS_ERRORS = sorted({kind for kind in leaves(OSError) if kind.__module__ == "builtins"}, key=lambda kind: kind.__name__)
 
 
@@ -132,13 +134,13 @@ def test_no_sqlalchemy_error_leaves_the_transport(
 @pytest.mark.parametrize(
     ("verb", "broken"),
     [
-        ("pull", "glob"),
+        ("pull", "ls"),
         ("pull", "cat_file"),
-        ("check", "isdir"),
-        ("apply", "exists"),
+        ("check", "info"),
+        ("apply", "info"),
         ("apply", "open"),
         ("apply", "mv"),
-        ("read_back", "exists"),
+        ("read_back", "info"),
     ],
 )
 def test_no_operating_system_error_leaves_the_transport(
@@ -156,7 +158,8 @@ def test_no_operating_system_error_leaves_the_transport(
     (tmp_path / "lines.csv").write_text("a\n1\n", encoding="utf-8")
     declaration = declare(FILES)
     monkeypatch.setattr(f"fsspec.implementations.local.LocalFileSystem.{broken}", raising(made(kind)))
-    with pytest.raises(FulfillmentError):
+    is_answer = verb in {"apply", "read_back"} and broken == "info" and kind in NOT_THERE
+    with contextlib.nullcontext() if is_answer else pytest.raises(FulfillmentError):
         use(FileSystem(declaration, referring(SITE_FOLDER=str(tmp_path)), clock), verb, correction())
 
 

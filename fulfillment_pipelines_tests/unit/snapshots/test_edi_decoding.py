@@ -63,13 +63,26 @@ def test_documents_of_all_files_become_rows_in_the_order_of_the_files(read: Deco
 
 
 def test_a_broken_interchange_is_one_unreadable_line_and_the_rest_goes_on(read: Decode) -> None:
-    cut_off = order("PO-1")[:160]
-    decoded = read(archive(a=cut_off + b"\n" + order("PO-2"), b=order("PO-3")))
+    decoded = read(archive(a=b"ISA*00*noise\n" + order("PO-2"), b=order("PO-3")))
 
     assert decoded.records.column("po_number").to_pylist() == ["PO-2", "PO-3"]
     (line,) = decoded.unreadable
-    assert (line.page, line.line_no, line.problem) == ("a.edi", 1, "interchange 7 has no IEA")
+    assert (line.page, line.line_no, line.problem) == ("a.edi", 1, "its ISA has 2 elements instead of 16")
     assert line.text.startswith("ISA*00*")
+    assert decoded.landed_rows == 3
+
+
+def test_a_half_written_interchange_gives_the_rows_of_its_closed_documents_and_tells_the_rest(read: Decode) -> None:
+    two = order("PO-1").replace(b"GE*1*1~IEA*1*7~", b"ST*850*2~BEG*00*SA*PO-2~")
+    decoded = read(archive(a=two, b=order("PO-3")))
+
+    assert decoded.records.column("po_number").to_pylist() == ["PO-1", "PO-3"]
+    (line,) = decoded.unreadable
+    assert (line.page, line.line_no, line.text) == ("a.edi", 1, "ST*850*2")
+    assert line.problem == (
+        "document 2 has no SE: it is not taken (segment 8); group 1 has no GE (segment 8); "
+        "interchange 7 has no IEA (segment 8)"
+    )
     assert decoded.landed_rows == 3
 
 

@@ -98,3 +98,35 @@ def test_an_item_level_inherits_from_its_own_parents_only() -> None:
 def test_levels_that_are_each_other_s_parent_end_the_search() -> None:
     found = document("HL*1*2*I", "LIN*1", "HL*2*1*I", "LIN*2", kind="856")
     assert [row["line"] for row in records(ITEMS, found, line=ElementAddress("LIN", position=1))] == ["1", "2"]
+
+
+def test_a_document_without_levels_has_no_row_of_a_level() -> None:
+    assert records(ITEMS, document("BSN*00*SH-1", kind="856"), line=LINE) == []
+
+
+def test_the_climb_ends_where_no_hierarchy_is_that_deep() -> None:
+    levels = [f"HL*{level}*{level + 1}*I" for level in range(1, 5_000)]
+    found = document(*levels, "HL*5000**S", "TD5*EAST", kind="856")
+    layout = DocumentLayout((ITEMS,), {"site": (ElementAddress("TD5", position=1),)})
+
+    said = list(records_of(found, layout))
+    assert [len(said), said[0]["site"], said[-1]["site"]] == [4_999, None, "EAST"]
+
+
+def test_a_component_is_found_in_its_element() -> None:
+    found = Document("ORDERS", (), (("UNH", "1"), ("DTM", "137\x1f20260302\x1f102"), ("DTM", "2\x1f20260309")), "\x1f")
+    wanted = {
+        "ordered": ElementAddress("DTM", qualifier="137", position=1, component=2),
+        "format": ElementAddress("DTM", position=1, component=3),
+        "first": ElementAddress("DTM", position=1),
+        "nothing": ElementAddress("DTM", qualifier="2", position=1, component=3),
+    }
+    assert records(DocumentRows(), found, **wanted) == [
+        {"ordered": "20260302", "format": "102", "first": "137", "nothing": None}
+    ]
+
+
+def test_a_component_of_an_x12_element_is_told_apart_by_its_own_mark() -> None:
+    found = Document("850", (), (("ST", "850"), ("PO1", "1", "12", "EA>X")), ">")
+    wanted = {"whole": ElementAddress("PO1", position=3), "part": ElementAddress("PO1", position=3, component=2)}
+    assert records(DocumentRows(), found, **wanted) == [{"whole": "EA>X", "part": "X"}]

@@ -1,37 +1,26 @@
-"""Systems that drop files: the newest whole file of an entity is its snapshot.
+"""Systems that exchange files: one folder, its sources and its sink.
 
-Half-written files are passed over and told of. What is in a file is looked at by `contents.py`;
-messages to such a system are in `sink.py`, documents of trading partners in the room `edi`.
+Files that are dropped for us are read in `source.py`, messages are written in `sink.py`; documents of trading
+partners are in the room `edi`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import PurePosixPath
-
 from fulfillment_pipelines.domain.clock import Clock
-from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
-from fulfillment_pipelines.errors import BadDataError, SystemDownError
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity
 from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage
-from fulfillment_pipelines.systems.declaration.files import FileEntity, FilesDeclaration
-from fulfillment_pipelines.systems.declaration.parts import FileNameAsOf, FixedAsOf
+from fulfillment_pipelines.systems.declaration.files import FilesDeclaration
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import undeclared_entity
+from fulfillment_pipelines.systems.transports.edi.acknowledger import Acknowledger
 from fulfillment_pipelines.systems.transports.edi.answers import AnswerBook
 from fulfillment_pipelines.systems.transports.edi.sink import EdiSink
 from fulfillment_pipelines.systems.transports.edi.source import EdiSource
 from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
-from fulfillment_pipelines.systems.transports.files.contents import FileContents, examine
 from fulfillment_pipelines.systems.transports.files.folder import Folder
 from fulfillment_pipelines.systems.transports.files.sink import FileSink
-from fulfillment_pipelines.systems.transports.instants import instant_of
-
-_HALF_WRITTEN_SUFFIX = ".part"
+from fulfillment_pipelines.systems.transports.files.source import FileSource
 
 
 class FileSystem:
@@ -78,6 +67,17 @@ class FileSystem:
             return EdiSink(self._declaration, self._folder, self._clock, control_numbers=numbers, answers=answers)
         return FileSink(self._declaration, self._folder, self._clock)
 
+    def acknowledge(self) -> tuple[str, ...]:
+        """Answer trading partners' documents with 997s, as `partners:` declares; return where new answers lie.
+
+        Raises:
+            SystemDownError: The folder cannot be read.
+            RetryableError: An answer could not be written, or the count of interchanges is out of reach.
+            ConfigurationError: A partner is to be answered and nobody counts our interchanges.
+        """
+        declared = self._declaration
+        return Acknowledger(declared.name, declared.partners, self._folder, self._control_numbers).answer()
+
     def check(self) -> None:
         """Return when the folder is there and can be listed.
 
@@ -89,104 +89,3 @@ class FileSystem:
     def close(self) -> None:
         """Forget the folder; a later use finds it again."""
         self._folder.close()
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class _Candidate:
-    """A file that may be the snapshot; the greatest is the newest."""
-
-    as_of: datetime
-    path: str
-
-    @property
-    def name(self) -> str:
-        return PurePosixPath(self.path).name
-
-
-class FileSource:
-    """The files of one entity."""
-
-    def __init__(self, system: str, entity: str, declared: FileEntity, folder: Folder, clock: Clock) -> None:
-        self.system = system
-        self.entity = entity
-        self.name = f"{system}/{entity}"
-        self._declared = declared
-        self._folder = folder
-        self._clock = clock
-
-    def pull(self, scope: Scope) -> Snapshot:  # noqa: ARG002 - a dropped file is always of everything
-        """Return the newest whole file.
-
-        A file that is newer and half-written leaves the snapshot incomplete, with the file named.
-
-        Raises:
-            SystemDownError: No file is there.
-            BadDataError: No file is whole, or a declared field is gone.
-            ConfigurationError: The folder's address is wrong.
-        """
-        half_written: list[str] = []
-        for candidate in self._newest_first():
-            content = self._folder.read(candidate.path)
-            if content is None:
-                continue
-            contents = examine(content, self._declared)
-            if contents.problem:
-                half_written.append(f"{candidate.name}: {contents.problem}")
-                continue
-            if contents.fields is not None:
-                refuse_missing_fields(self.name, self._declared, contents.fields, where=candidate.name)
-            return self._snapshot(candidate, content, contents, half_written)
-        if half_written:
-            raise BadDataError(
-                f"{self.name}: no file that matches {self._declared.path} is whole.",
-                expected="a file that was written to its end",
-                found="; ".join(half_written),
-                remedy="have the system drop the file again; nothing of it was taken",
-            )
-        raise SystemDownError(
-            f"{self.name}: no file matches {self._declared.path}.",
-            expected="at least one dropped file",
-            found="none",
-            remedy="see whether the system's export runs and the folder is the right one",
-        )
-
-    def _snapshot(
-        self, candidate: _Candidate, content: bytes, contents: FileContents, half_written: list[str]
-    ) -> Snapshot:
-        return Snapshot(
-            system=self.system,
-            entity=self.entity,
-            scope=Scope(),
-            as_of=candidate.as_of,
-            pages=(Page(candidate.name, content, self._declared.format),),
-            complete=not half_written,
-            declared_rows=contents.declared_rows,
-            declared_sums=contents.declared_sums,
-            problem=f"Newer files are half-written, {candidate.name} was taken instead. Found: "
-            + "; ".join(half_written)
-            if half_written
-            else "",
-        )
-
-    def _newest_first(self) -> list[_Candidate]:
-        found = self._folder.glob(self._declared.path)
-        return sorted(self._candidates(path for path in found if not path.endswith(_HALF_WRITTEN_SUFFIX)), reverse=True)
-
-    def _candidates(self, paths: Iterator[str]) -> Iterator[_Candidate]:
-        """Yield files with their instants; a file whose name carries no readable instant is not of this entity."""
-        for path in paths:
-            match self._declared.as_of:
-                case FixedAsOf(fixed=moment):
-                    yield _Candidate(instant_of(moment), path)
-                case FileNameAsOf(file_name=pattern):
-                    if (found := re.search(pattern, PurePosixPath(path).name)) and (as_of := _instant(found[1])):
-                        yield _Candidate(as_of, path)
-                case None:
-                    yield _Candidate(self._clock.now(), path)
-
-
-def _instant(written: str) -> datetime | None:
-    try:
-        return instant_of(written)
-    except ValueError:
-        return None
