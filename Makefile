@@ -11,7 +11,7 @@ FUZZ_WORLDS ?= 300
 FUZZ_SEED ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test fuzz fuzz-deliveries lint format docs docs-faults bench bench-corrections lock clean
+.PHONY: help run up test test-slow test-systems fuzz fuzz-deliveries lint format docs docs-faults bench bench-corrections lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,13 @@ up: $(installed) ## Keep the live deployment running until Ctrl-C
 	$(bin)/fulfillment up
 
 test: lint ## Run everything a change must pass: lint, then the tests
-	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadscope
+	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
+
+test-slow: $(installed) ## Run the tests that take minutes each
+	$(bin)/pytest -m slow
+
+test-systems: $(installed) ## Install, start and reconcile every real system the product is tried on; minutes when cold
+	ALL_REAL_SYSTEMS=1 $(bin)/pytest fulfillment_pipelines_tests/real_systems
 
 fuzz: $(installed) ## Compare incremental with full runs in many random worlds; hours
 	FUZZ_WORLDS=$(FUZZ_WORLDS) FUZZ_SEED=$(FUZZ_SEED) $(bin)/pytest fulfillment_pipelines_tests/flow/incremental
@@ -43,11 +49,12 @@ format: $(installed) ## Rewrite the code in the house style
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
 
-docs: $(installed) ## Write anew what the documents take from the code: the table of rules, the schemas
+docs: $(installed) ## Write anew what the documents take from the code: the tables, the schemas
 	$(bin)/fulfillment rules table --into README.md
 	$(bin)/fulfillment config schemas --into data/seeds/schemas
 	$(bin)/fulfillment policy matrix --into docs/decision-rights.md
 	$(bin)/fulfillment messages schemas --into data/messages
+	WRITE_SYSTEMS_TABLE=1 $(bin)/pytest -q fulfillment_pipelines_tests/repo/test_systems_table.py
 
 docs-faults: $(installed) ## Write docs/faults.md anew from the tests that inject the faults
 	WRITE_FAULTS_TABLE=1 $(bin)/pytest fulfillment_pipelines_tests/faults

@@ -3,6 +3,7 @@
     FulfillmentError
     ├── ConfigurationError     stop: a person must change a setting, a YAML file or an SQL file
     ├── BadDataError           go on: quarantine the rows or the page, keep the rest
+    │   └── InterfaceChangedError  ... and agree on a new contract version: a declared field is gone altogether
     ├── RetryableError         try again later: the same request may succeed
     │   └── SystemDownError    ... and until then the feed's verdicts are UNKNOWN
     ├── RejectedError          do not repeat: the system understood the request and refused it
@@ -64,6 +65,30 @@ class ConfigurationError(FulfillmentError):
 
 class BadDataError(FulfillmentError):
     """What was received cannot be read or breaks its contract; it is quarantined, the rest goes on."""
+
+
+class InterfaceChangedError(BadDataError):
+    """A declared field is gone from everything that was received; nothing of it can be let in.
+
+    Args:
+        what: As of every error of this package; so are `expected`, `found` and `remedy`.
+        missing_fields: The declared fields that are gone.
+        other_fields: The fields that came and are not declared.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: str = "",
+        found: str = "",
+        remedy: str = "",
+        missing_fields: tuple[str, ...] = (),
+        other_fields: tuple[str, ...] = (),
+    ) -> None:
+        self.missing_fields = missing_fields
+        self.other_fields = other_fields
+        super().__init__(what, expected=expected, found=found, remedy=remedy)
 
 
 class RetryableError(FulfillmentError):

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fulfillment_pipelines.errors import ConfigurationError
@@ -52,6 +52,14 @@ class Settings(BaseSettings):
         duckdb_threads: Threads DuckDB may use.
         actor: Who is acting, for the audit log; the user of this process unless given.
         references_files: Dotenv files searched before the distributor's own, separated as in PATH.
+        secrets_directories: Folders of files with one secret each, searched after them, separated as in PATH.
+        vault_address: URL of a HashiCorp Vault, asked last; None for none.
+        vault_mount: Where its key-value engine (version 2) is mounted.
+        vault_entry: Path of the one entry whose keys are the references' names.
+        vault_namespace: Namespace of its enterprise edition; empty for none.
+        vault_token_file: File with a token, as an agent keeps it; absolute, or relative to the project root.
+        vault_token: The token itself, where there is no such file.
+        vault_cache_seconds: How long values count where Vault gives no lease.
     """
 
     model_config = SettingsConfigDict(
@@ -69,6 +77,14 @@ class Settings(BaseSettings):
     duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     actor: str = Field(default_factory=_process_user, min_length=1, max_length=128)
     references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()
+    secrets_directories: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()
+    vault_address: str | None = None
+    vault_mount: str = "secret"
+    vault_entry: str = "fulfillment"
+    vault_namespace: str = ""
+    vault_token_file: Path | None = None
+    vault_token: SecretStr | None = None
+    vault_cache_seconds: float = Field(default=60, ge=0)
 
 
 def read_settings() -> Settings:
@@ -90,7 +106,9 @@ def read_settings() -> Settings:
         raise ConfigurationError(
             f"The environment variable {_PREFIX}{name.upper()} is malformed.",
             expected=first["msg"],
-            found="a value that is not shown" if name.endswith(("_url", "_catalog")) else repr(first["input"]),
+            found="a value that is not shown"
+            if name.endswith(("_url", "_catalog", "_token"))
+            else repr(first["input"]),
             remedy="correct or unset it",
         ) from error
     root = written.project_root
@@ -106,6 +124,8 @@ def read_settings() -> Settings:
             "runtime_dir": root / written.runtime_dir,
             "config": root / written.config,
             "references_files": tuple(root / path for path in written.references_files),
+            "secrets_directories": tuple(root / path for path in written.secrets_directories),
+            "vault_token_file": root / written.vault_token_file if written.vault_token_file else None,
         }
     )
 

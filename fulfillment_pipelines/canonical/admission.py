@@ -7,7 +7,7 @@ not at all, and admitting it again changes nothing. Comparing systems belongs to
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -28,8 +28,10 @@ from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.domain.snapshot import PageLayout
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot, UnreadableLine, decode
+from fulfillment_pipelines.snapshots.drift import Difference
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.snapshots.merging import MergeCounts, MergeTarget, merge
+from fulfillment_pipelines.snapshots.open_drift import SeenDrift, record_drift
 from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import (
     Connection,
@@ -147,12 +149,14 @@ class StagedSnapshot:
 
     Attributes:
         outcomes: What the expectations say of it; empty where they were not asked.
+        drift: How its shape differs from the one agreed on; None where it was held against none.
     """
 
     feed: CanonicalFeed
     landed: LandedSnapshot
     decoded: DecodedSnapshot
     outcomes: tuple[ExpectationOutcome, ...] = ()
+    drift: tuple[Difference, ...] | None = None
 
     @property
     def table(self) -> str:
@@ -254,7 +258,15 @@ def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> lis
         if one.landed.manifest.snapshot_id not in (known or [])
     ]
     transaction.execute("insert into ops_changed_keys from noted_keys")
+    record_drift(transaction, [seen for one in staged for seen in _seen_drift(one)])
     return admissions
+
+
+def _seen_drift(staged: StagedSnapshot) -> Iterator[SeenDrift]:
+    manifest = staged.landed.manifest
+    if staged.drift is not None:
+        is_conclusive = manifest.whole and staged.decoded.records.num_rows > 0
+        yield SeenDrift(manifest, staged.drift, is_conclusive=is_conclusive)
 
 
 def _merge(

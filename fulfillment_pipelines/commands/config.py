@@ -12,6 +12,7 @@ from fulfillment_pipelines.commands.output import EXIT_CONFIGURATION, AsJson, co
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.loop.seed_files import SEED_FILES
 from fulfillment_pipelines.settings import read_settings
+from fulfillment_pipelines.systems.declaration import declaration_schema
 from fulfillment_pipelines.systems.distributor import load_distributor
 
 app = typer.Typer(no_args_is_help=True, help="Policy files: tolerances, calendars, deadlines, routing, corrections.")
@@ -42,12 +43,13 @@ def check(as_json: AsJson = False) -> None:
 
 @app.command("schemas")
 def write_schemas(into: Folder) -> None:
-    """Write the JSON Schema of every policy file, for editors and for partners.
+    """Write the JSON Schema of every policy file and of a system's declaration, for editors and for partners.
 
     Example: fulfillment config schemas --into data/seeds/schemas
     """
     into.mkdir(parents=True, exist_ok=True)
-    for file in SEED_FILES:
-        text = json.dumps(file.schema(), indent=2, ensure_ascii=False) + "\n"
-        (into / file.schema_name).write_text(text, encoding="utf-8")
-    console().print(f"{len(SEED_FILES)} schemas written to {into}", markup=False)
+    schemas = {file.schema_name: file.schema() for file in SEED_FILES} | {"system.schema.json": declaration_schema()}
+    for name, schema in schemas.items():
+        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        (into / name).write_text(text, encoding="utf-8")
+    console().print(f"{len(schemas)} schemas written to {into}", markup=False)

@@ -1,4 +1,4 @@
-"""Plain values of an exchange of X12 documents: where their facts stand, and how interchanges are counted.
+"""Plain values of an exchange of X12 and EDIFACT documents: where facts stand, what is read at most, how we count.
 
 How a declaration spells them belongs to `systems/declaration`, reading them from text to `snapshots`; what documents
 of ours say is in `x12_documents.py`.
@@ -20,12 +20,35 @@ class ElementAddress:
         qualifier: What the segment's first element must be; empty where any will do.
         position: One-based position of the element; 0 where `label` finds it.
         label: The element that stands right before the wanted one, for example `BP` in a PO1.
+        component: One-based component of the element; 0 for the whole of an X12 element, the first of an EDIFACT one.
     """
 
     segment: str
     qualifier: str = ""
     position: int = 0
     label: str = ""
+    component: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is read at most, so that no file can stop the one who reads it.
+
+    Attributes:
+        interchange_characters: Of one interchange; a larger one is not read.
+        document_segments: Of one document; a longer one is not taken.
+        segment_characters: Of one segment; a document with a longer one is not taken.
+        segment_elements: Of one segment, likewise.
+        element_repetitions: Of one element, likewise, where the interchange has a repetition separator.
+        hierarchy_levels: From the top of a hierarchy (HL) to its deepest level, likewise.
+    """
+
+    interchange_characters: int = 200_000_000
+    document_segments: int = 200_000
+    segment_characters: int = 20_000
+    segment_elements: int = 500
+    element_repetitions: int = 1_000
+    hierarchy_levels: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +79,12 @@ class DocumentLayout:
     Attributes:
         rows: What makes a row, by document type.
         elements: Field to the addresses it may stand at; the first that holds a value counts.
+        limits: What is read at most.
     """
 
     rows: tuple[DocumentRows, ...]
     elements: Mapping[str, tuple[ElementAddress, ...]]
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, slots=True)

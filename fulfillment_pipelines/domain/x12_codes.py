@@ -1,9 +1,10 @@
-"""Code lists of X12 elements that the product writes: what a code means, in the words of the standard's dictionary.
+"""Code lists of X12 elements that the product writes and reads: what a code means, as the standard's dictionary says.
 
 Release 004010. Element 668 agrees in the dictionaries of Stedi (003030, 004030) and KA Software (004030), 368 is DCS's
 004010 dictionary, 181, 514 and 88 are Zenbridge's 004010 dictionary, 755 is EDI Academy's list, 353, 587 and 673 are
-those of published 004010 guides. Secondary blogs swap IE, IF, IP and IQ: a code comes from a dictionary or not at all.
-Lists hold the codes that make sense between a distributor and its partners, not all that exist.
+those of published 004010 guides, 670 is DCS's 004010 dictionary, 715 and 717 are those of published 997 guides.
+Secondary blogs swap IE, IF, IP and IQ: a code comes from a dictionary or not at all. Lists hold the codes that make
+sense between a distributor and its partners, not all that exist.
 """
 
 from __future__ import annotations
@@ -41,6 +42,37 @@ class LineItemStatus(X12Code):
     QUANTITY_CHANGED = "IQ", "Item Accepted - Quantity Changed"
     REJECTED = "IR", "Item Rejected"
     SUBSTITUTED = "IS", "Item Accepted - Substitution Made"
+
+
+class LineChange(X12Code):
+    """Element 670, change or response type code: what a buyer does with a line of an order. POC02 of an 860."""
+
+    ADDED = "AI", "Add Additional Item(s)"
+    CHANGED = "CA", "Changes To Line Items"
+    DATE_CHANGED = "CT", "Change of Dates"
+    DELETED = "DI", "Delete Item(s)"
+    NO_CHANGE = "NC", "Concurrent Item (No Change)"
+    PRICE_CHANGED = "PC", "Price Change"
+    QUANTITY_DECREASED = "QD", "Quantity Decrease"
+    QUANTITY_INCREASED = "QI", "Quantity Increase"
+    REPLACED = "RZ", "Replace All Values"
+
+
+class SetAnswer(X12Code):
+    """Element 717, transaction set acknowledgment code. AK501 of a 997."""
+
+    ACCEPTED = "A", "Accepted"
+    ACCEPTED_WITH_ERRORS = "E", "Accepted But Errors Were Noted"
+    REJECTED = "R", "Rejected"
+
+
+class GroupAnswer(X12Code):
+    """Element 715, functional group acknowledge code. AK901 of a 997."""
+
+    ACCEPTED = "A", "Accepted"
+    ACCEPTED_WITH_ERRORS = "E", "Accepted, But Errors Were Noted"
+    PARTLY_ACCEPTED = "P", "Partially Accepted, At Least One Transaction Set Was Rejected"
+    REJECTED = "R", "Rejected"
 
 
 class AcknowledgmentType(X12Code):

@@ -14,7 +14,7 @@ from fulfillment_pipelines.ledger.audit import read_rows
 from fulfillment_pipelines.ledger.tables import audit_log
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
-APPROVING_ACTIONS: Final = ("correction.approved", "correction.replayed")
+APPROVING_ACTIONS: Final = ("correction.approved", "correction.replayed", "example.approved")
 """What the audit log calls it that a content may be sent."""
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -241,6 +242,20 @@ target_notice = Table(
 )
 """One row per notice in which a target said later what it did with a message; a repeated notice is the same row."""
 
+inbox_message = Table(
+    "inbox_message",
+    METADATA,
+    Column("sequence_no", _RowNumber, primary_key=True, autoincrement=True),
+    Column("system", String(64), nullable=False),
+    Column("entity", String(64), nullable=False),
+    Column("message_id", String(255), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("system", "entity", "message_id"),
+    sqlite_autoincrement=True,
+)
+"""One row per message that a system sent by itself, by webhook or through a broker; one sent again is the same row."""
+
 edi_control_number = Table(
     "edi_control_number",
     METADATA,
@@ -329,6 +344,20 @@ kill_switch = Table(
     Column("reason", Text, nullable=False),
 )
 """One row per switch that is engaged now: a target, a rule, a case, or everything."""
+
+agreed_shape = Table(
+    "agreed_shape",
+    METADATA,
+    Column("system", String(64), primary_key=True),
+    Column("entity", String(64), primary_key=True),
+    Column("contract_version", String(64), primary_key=True),
+    Column("agreed_at", Instant, primary_key=True),
+    Column("agreed_by", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("snapshot_id", String(64), nullable=False),
+    Column("shape", Text, nullable=False),
+)
+"""One row per time that the shape of a feed was agreed on for a contract version; the last counts, none is changed."""
 
 # Temporary and of one connection: the keys a set-wise statement is about.
 staged_key = Table("staged_key", MetaData(), Column("key", Text, primary_key=True), prefixes=["temporary"])

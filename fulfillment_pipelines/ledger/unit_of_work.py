@@ -19,7 +19,7 @@ from fulfillment_pipelines.ledger.border import READING, open_engine, translated
 from fulfillment_pipelines.ledger.tables import staged_key
 
 # PostgreSQL's advisory locks are numbers; one for each thing that only one transaction may do at a time.
-_TURNS = {"intake": 720_001, "audit": 720_002, "migration": 720_003, "control_numbers": 720_004}
+_TURNS = {"intake": 720_001, "audit": 720_002, "migration": 720_003, "control_numbers": 720_004, "inbox": 720_005}
 
 
 class UnitOfWork:
@@ -65,7 +65,7 @@ class UnitOfWork:
 
         Args:
             activity: `intake`, `audit` or `migration`, always taken in this order, so that none waits in a circle;
-                `control_numbers`, in transactions of their own.
+                `control_numbers` and `inbox`, in transactions of their own.
         """
         if self._connection.dialect.name == "postgresql":
             with translated("waiting for a turn"):

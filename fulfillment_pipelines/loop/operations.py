@@ -69,3 +69,12 @@ def last_cursors(warehouse: Warehouse) -> dict[tuple[str, str], str]:
     )
     columns = (table.column(name).to_pylist() for name in ("system", "entity", "cursor_to"))
     return {(system, entity): cursor for system, entity, cursor in zip(*columns, strict=True)}
+
+
+def holders_of(warehouse: Warehouse, role: str, order_id: str) -> frozenset[str]:
+    """Return the systems of a role in which an order was seen last."""
+    table = warehouse.query(
+        "select distinct system from canon_orders where role = $role and order_id = $order_id",
+        {"role": role, "order_id": order_id},
+    )
+    return frozenset(table.column("system").to_pylist())

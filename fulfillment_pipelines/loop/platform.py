@@ -32,9 +32,10 @@ from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.ledger.approved_content import ApprovedContent, approved_content
 from fulfillment_pipelines.ledger.control_numbers import LedgerControlNumbers
+from fulfillment_pipelines.ledger.inbox import LedgerInbox
 from fulfillment_pipelines.ledger.policy_editions import PolicyFile, record_policies
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
-from fulfillment_pipelines.loop.operations import create_operations_tables, latest_as_of
+from fulfillment_pipelines.loop.operations import create_operations_tables, holders_of, latest_as_of
 from fulfillment_pipelines.reconcile.matching import read_matching_policy
 from fulfillment_pipelines.reconcile.rules import read_rules
 from fulfillment_pipelines.reconcile.runner import Reconciler
@@ -44,9 +45,11 @@ from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.snapshots.landing import LandingArea
 from fulfillment_pipelines.sql_models import read_models
 from fulfillment_pipelines.systems.distributor import ClockKind, Distributor, load_distributor
-from fulfillment_pipelines.systems.port import System
+from fulfillment_pipelines.systems.port import CorrectionSink, System
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.registry import Registry, connect_declared
+from fulfillment_pipelines.systems.secrets import FolderSecrets, SecretSource
+from fulfillment_pipelines.systems.transports.vault import VaultAddress, VaultSecrets
 from fulfillment_pipelines.warehouse import LakeLocation, Warehouse
 
 
@@ -75,13 +78,29 @@ class Platform:
     clock: Clock
     machine_clock: Clock
 
-    def target_of(self, role: str, node: str, message: str) -> str:
-        """Return the declared name of the system that plays a role at a node and takes a message."""
-        return self.registry.system_for(Role(role), node, message, stand_ins=self.policies.delivery.stand_ins)
+    def target_of(self, role: str, node: str, message: str, order_id: str = "") -> str:
+        """Return the declared name of the system that plays a role at a node, holds an order and takes a message."""
+        return self.registry.system_for(
+            Role(role),
+            node,
+            message,
+            order_id=order_id,
+            holders=partial(holders_of, self.warehouse, role, order_id),
+            stand_ins=self.policies.delivery.stand_ins,
+        )
 
     def messages_of(self, system: str) -> tuple[str, ...]:
         """Return the messages that a system takes."""
         return tuple(self.registry.declaration(system).messages)
+
+    def guarded_sink_of(self, system: System) -> CorrectionSink:
+        """Return what writes into a connection that is not the registry's own, behind the same door as all others."""
+        return guarded(
+            lambda _: system.sink(),
+            lambda name: self.registry.declaration(name).role,
+            self.policies.authority,
+            approval_of=partial(_approval_of, self.ledger),
+        )(system.name)
 
     def refresh_clock(self) -> None:
         """Let the clock notice what the systems have reported since."""
@@ -163,8 +182,8 @@ def build_platform(
     machine_clock = WallClock()
     warehouse, ledger = open_lake(settings, distributor), open_ledger(settings, distributor)
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
-    references = References(os.environ, (*settings.references_files, *distributor.references))
-    connect = partial(connect_declared, control_numbers=LedgerControlNumbers(ledger, clock))
+    references = _references(settings, distributor)
+    connect = partial(connect_declared, control_numbers=LedgerControlNumbers(ledger, clock), inbox=LedgerInbox(ledger))
     registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made, connect=connect)
     policies = read_policies(seeds)
     _require_within_rights(policies, distributor, registry, sql)
@@ -177,7 +196,7 @@ def build_platform(
         landing=LandingArea(runtime_folder(settings, distributor) / "landing"),
         admitter=Admitter(warehouse),
         reconciler=_reconciler(sql, distributor, warehouse, reference),
-        feeds=canonical_feeds(registry, sql),
+        feeds=canonical_feeds(registry, sql, dict(zip(registry.systems, distributor.systems, strict=True))),
         ledger=ledger,
         case_policy=read_case_policy(seeds),
         policies=policies,
@@ -186,6 +205,23 @@ def build_platform(
         clock=clock,
         machine_clock=machine_clock,
     )
+
+
+def _references(settings: Settings, distributor: Distributor) -> References:
+    """Return where references are looked for; a secret manager is asked last, since it is the slowest."""
+    sources: list[SecretSource] = [FolderSecrets(folder) for folder in settings.secrets_directories]
+    if settings.vault_address is not None:
+        address = VaultAddress(
+            url=settings.vault_address,
+            mount=settings.vault_mount,
+            entry=settings.vault_entry,
+            namespace=settings.vault_namespace,
+            token=settings.vault_token,
+            token_file=settings.vault_token_file,
+            cache_seconds=settings.vault_cache_seconds,
+        )
+        sources.append(VaultSecrets(address))
+    return References(os.environ, (*settings.references_files, *distributor.references), sources)
 
 
 def _require_within_rights(policies: Policies, distributor: Distributor, registry: Registry, sql: Path) -> None:

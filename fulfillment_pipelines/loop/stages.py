@@ -23,6 +23,7 @@ from fulfillment_pipelines.errors import InvariantError
 from fulfillment_pipelines.exceptions.arrow import findings_of
 from fulfillment_pipelines.exceptions.intake import IntakeResult, intake
 from fulfillment_pipelines.ledger.history import case_history, correction_history
+from fulfillment_pipelines.loop.drift import DriftWatch
 from fulfillment_pipelines.loop.operations import admitted_snapshots, last_cursors
 from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.reconcile.platform_records import LOOKBACK, PlatformRecords
@@ -88,8 +89,10 @@ def admit(
     platform.reference.load(platform.warehouse, platform.clock.now())
     admissions: list[Admission] = []
     batch: list[StagedSnapshot] = []
+    watch = DriftWatch(platform)
 
     def merge_batch() -> None:
+        watch.keep()
         merged = platform.admitter.merge(batch)
         for admission in merged:
             done(admission)
@@ -99,7 +102,7 @@ def admit(
     for feed, landed in _pending(platform):
         if any(staged.feed is feed for staged in batch):
             merge_batch()
-        batch.append(_stage(platform, feed, landed, validator))
+        batch.append(_stage(platform, feed, landed, validator, watch))
         if sum(staged.decoded.landed_rows for staged in batch) >= _BATCH_ROWS:
             merge_batch()
     if batch:
@@ -117,9 +120,10 @@ def _pending(platform: Platform) -> Iterator[tuple[CanonicalFeed, LandedSnapshot
 
 
 def _stage(
-    platform: Platform, feed: CanonicalFeed, landed: LandedSnapshot, validator: Validator | None
+    platform: Platform, feed: CanonicalFeed, landed: LandedSnapshot, validator: Validator | None, watch: DriftWatch
 ) -> StagedSnapshot:
     staged = platform.admitter.stage(feed, landed)
+    staged = replace(staged, drift=watch.differences_of(feed, landed, staged.decoded))
     if validator is None:
         return staged
     counts = LandedCounts(

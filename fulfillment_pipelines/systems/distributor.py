@@ -23,6 +23,21 @@ class ClockKind(StrEnum):
     REPORTED = "reported"
 
 
+class CheckLimits(BaseModel):
+    """How patient `fulfillment systems check` is.
+
+    Attributes:
+        limit_seconds: How long it waits for all systems together, which it asks side by side.
+        slow_after_seconds: How long one answer may take before a system is called slow, where its declaration says
+            nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit_seconds: float = Field(default=6, gt=0)
+    slow_after_seconds: float = Field(default=2, gt=0)
+
+
 class Distributor(BaseModel):
     """One distributor, with all paths absolute.
 
@@ -33,6 +48,7 @@ class Distributor(BaseModel):
         systems: Declaration files, in the order systems are listed.
         references: Dotenv files that hold what the declarations refer to; they need not exist yet.
         seeds: Folder of tolerances, crosswalks, calendars and policies.
+        checks: How patient a check of the systems is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +59,7 @@ class Distributor(BaseModel):
     systems: tuple[Path, ...] = Field(min_length=1)
     references: tuple[Path, ...] = ()
     seeds: Path = Path()
+    checks: CheckLimits = CheckLimits()
 
 
 _DISTRIBUTOR = TypeAdapter(Distributor)

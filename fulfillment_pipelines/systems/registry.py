@@ -21,13 +21,18 @@ from fulfillment_pipelines.systems.declaration import (
     FilesDeclaration,
     HttpDeclaration,
     MemoryDeclaration,
+    NatsDeclaration,
     SqlDeclaration,
     SystemDeclaration,
+    WebhookDeclaration,
     load_declaration,
 )
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource, System
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
+from fulfillment_pipelines.systems.transports.events.inbox import Inbox
+from fulfillment_pipelines.systems.transports.events.nats import NatsSystem
+from fulfillment_pipelines.systems.transports.events.webhooks import WebhookSystem
 from fulfillment_pipelines.systems.transports.files.system import FileSystem
 from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
@@ -62,6 +67,7 @@ def connect_declared(
     clock: Clock,
     *,
     control_numbers: ControlNumbers | None = None,
+    inbox: Inbox | None = None,
 ) -> System:
     """Return the system that a declaration describes, not yet connected.
 
@@ -70,9 +76,10 @@ def connect_declared(
         references: Where secrets and addresses come from.
         clock: Tells when an answer came.
         control_numbers: Counts the interchanges that are sent to trading partners.
+        inbox: Keeps what systems send by themselves.
 
     Raises:
-        ConfigurationError: The system lives in memory and was not handed over ready-made.
+        ConfigurationError: The system lives in memory and was not handed over ready-made, or there is no inbox.
     """
     match declaration:
         case HttpDeclaration():
@@ -81,6 +88,16 @@ def connect_declared(
             return SqlSystem(declaration, references, clock)
         case FilesDeclaration():
             return FileSystem(declaration, references, clock, control_numbers)
+        case WebhookDeclaration() if inbox is not None:
+            return WebhookSystem(declaration, clock, inbox)
+        case NatsDeclaration() if inbox is not None:
+            return NatsSystem(declaration, references, clock, inbox)
+        case WebhookDeclaration() | NatsDeclaration():
+            raise ConfigurationError(
+                f"The system '{declaration.name}' sends by itself, and there is no inbox for it.",
+                expected="an inbox, which every deployment with a ledger has",
+                remedy="pass one as `inbox`",
+            )
         case MemoryDeclaration():
             raise ConfigurationError(
                 f"The system '{declaration.name}' lives in memory and was not handed over.",
@@ -212,6 +229,19 @@ class Registry:
         """
         return self._system(system).sink()
 
+    def acknowledge(self, system: str) -> tuple[str, ...]:
+        """Answer what a system's trading partners have sent, as it is declared; return where the new answers lie.
+
+        A system without trading partners has nothing to answer.
+
+        Raises:
+            ConfigurationError: The system is not declared.
+            SystemDownError: Its folder cannot be read.
+            RetryableError: An answer could not be written.
+        """
+        connected = self._system(system)
+        return connected.acknowledge() if isinstance(connected, FileSystem) else ()
+
     def check(self, system: str) -> None:
         """Return when a system is reachable and accepts the credentials.
 
@@ -221,15 +251,41 @@ class Registry:
         """
         self._system(system).check()
 
+    @property
+    def references(self) -> References:
+        """Where secrets and addresses come from."""
+        return self._references
+
+    def connect_apart(self, declaration: SystemDeclaration, references: References) -> System:
+        """Return a connection of its own, for a look at a system that may be declared otherwise; the caller closes it.
+
+        A system in memory was handed over ready-made, so that it is returned itself.
+        """
+        if isinstance(declaration, MemoryDeclaration):
+            return self._system(declaration.name)
+        return self._connect(declaration, references, self._clock)
+
     def system_for(
-        self, role: Role, node: str = "", message: str = "", *, stand_ins: Collection[str] = frozenset()
+        self,
+        role: Role,
+        node: str = "",
+        message: str = "",
+        *,
+        order_id: str = "",
+        holders: Callable[[], Collection[str]] = tuple,
+        stand_ins: Collection[str] = frozenset(),
     ) -> str:
         """Return the name of the one system that has a role at a node.
+
+        Where an old and a new system share a role, the one that holds the order is meant: by what they are declared
+        to own, then by where the order was seen. An order that was seen in both has moved to the one declared last.
 
         Args:
             role: What the system is to the distributor.
             node: The site; a system that declares no node speaks for every site.
             message: What is to be sent: of several systems, the one that takes the message is meant.
+            order_id: The order it is about; empty for none.
+            holders: Returns the systems in which the order was seen; called only where nothing else decides.
             stand_ins: Systems that are never meant, because they only take the place of others.
 
         Raises:
@@ -242,16 +298,32 @@ class Registry:
         ]
         if len(candidates) > 1 and message:
             candidates = [name for name in candidates if message in self._declarations[name].messages]
+        if len(candidates) > 1:
+            candidates = self._holding(candidates, order_id, node, holders)
         if len(candidates) != 1:
             place = f" at the node '{node}'" if node else ""
             taking = f" that takes '{message}'" if message else ""
             raise ConfigurationError(
                 f"The role '{role}'{place} is not held by exactly one system{taking}.",
-                expected="one system, found by its `role`, `node` and `messages`",
+                expected="one system, found by its `role`, `node`, `messages` and `owns`",
                 found=", ".join(candidates) or "none",
-                remedy="correct `role:`, `node:` and `messages:` in the systems' YAML",
+                remedy="correct `role:`, `node:`, `messages:` and `owns:` in the systems' YAML",
             )
         return candidates[0]
+
+    def _holding(
+        self, candidates: Sequence[str], order_id: str, node: str, holders: Callable[[], Collection[str]]
+    ) -> list[str]:
+        owners = [
+            name
+            for name in candidates
+            for owns in [self._declarations[name].owns]
+            if owns is None or owns.may_hold(order_id, node)
+        ]
+        if len(owners) < 2 or not order_id:  # noqa: PLR2004 - nothing is left to decide, or nothing to decide it by
+            return owners
+        seen_in = holders()
+        return [name for name in owners if name in seen_in][-1:] or owners
 
     def close(self) -> None:
         """Close every connection that was opened, even where closing one fails."""

@@ -33,9 +33,10 @@ from fulfillment_pipelines_tests.faults.delivering import connected, dispatcher_
 
 ROOT = Path(__file__).parents[2]
 _PACKAGE = Path(fulfillment_pipelines.__file__).parent
+_SENDING = ("sink", "delivery", "session", "outcomes")
 _COUNTED = tuple(
     str(_PACKAGE / part)
-    for part in ("corrections/", "ledger/", "systems/transports/http/sink.py", "systems/transports/http/session.py")
+    for part in ("corrections/", "ledger/", *(f"systems/transports/http/{module}.py" for module in _SENDING))
 )
 
 

@@ -54,8 +54,8 @@ from fulfillment_pipelines.ledger.switches import KillSwitch, engaged_switches
 from fulfillment_pipelines.ledger.types import to_amount
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
-TargetOf: TypeAlias = Callable[[str, str, str], str]
-"""Returns the declared name of the system that plays a role at a node and takes a message."""
+TargetOf: TypeAlias = Callable[[str, str, str, str], str]
+"""Returns the declared name of the system that plays a role at a node, takes a message and holds an order."""
 
 MessagesOf: TypeAlias = Callable[[str], Sequence[str] | None]
 """Returns the messages that a system takes; None where that is not known."""
@@ -124,7 +124,7 @@ def propose(
         work: The transaction.
         findings: Those without a message, or not DIFFER, are passed over.
         policies: What may be automatic, and how it is delivered.
-        target_of: Resolves the role a rule names, at the finding's node.
+        target_of: Resolves the role a rule names, at the finding's node and for its order.
         now: The moment of the decision.
         messages_of: Says whether a target takes the message that would undo a correction.
 
@@ -150,7 +150,8 @@ def propose(
         if case is None or case.closed_at is not None or case.state is CaseState.SUPPRESSED:
             continue
         if finding.watermark_at >= case.last_seen_watermark_at:
-            desk.consider(finding, case, target_of(finding.target_role, finding.node, finding.message))
+            target = target_of(finding.target_role, finding.node, finding.message, finding.order_id)
+            desk.consider(finding, case, target)
     desk.write(work)
     return desk.result()
 

@@ -6,8 +6,16 @@ Shapes belong here, one module per transport. Connections belong in `systems/tra
 
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity, EdiRows
 from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage, Partner
+from fulfillment_pipelines.systems.declaration.events import (
+    BrokerEntity,
+    EventEntity,
+    NatsDeclaration,
+    WebhookDeclaration,
+    WebhookEntity,
+)
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FileMessage, FilesDeclaration, Trailer
-from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity, HttpMessage
+from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity
+from fulfillment_pipelines.systems.declaration.http_messages import HttpMessage
 from fulfillment_pipelines.systems.declaration.load import (
     EntityDeclaration,
     SystemDeclaration,
@@ -19,10 +27,12 @@ from fulfillment_pipelines.systems.declaration.parts import LiteralValue, Refere
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity, SqlMessage
 
 __all__ = [
+    "BrokerEntity",
     "DocumentMessage",
     "EdiEntity",
     "EdiRows",
     "EntityDeclaration",
+    "EventEntity",
     "FileEntity",
     "FileMessage",
     "FilesDeclaration",
@@ -32,6 +42,7 @@ __all__ = [
     "LiteralValue",
     "MemoryDeclaration",
     "MemoryEntity",
+    "NatsDeclaration",
     "Partner",
     "Reference",
     "Setting",
@@ -41,6 +52,8 @@ __all__ = [
     "SystemDeclaration",
     "Trailer",
     "ValueSource",
+    "WebhookDeclaration",
+    "WebhookEntity",
     "declaration_schema",
     "load_declaration",
 ]

@@ -12,14 +12,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from fulfillment_pipelines.domain.edi import DocumentLayout, DocumentRows, ElementAddress
+from fulfillment_pipelines.domain.edi import DocumentLayout, DocumentRows, ElementAddress, Limits
 from fulfillment_pipelines.domain.snapshot import PageFormat
 from fulfillment_pipelines.systems.declaration.parts import Declared, EntityBase, FileNameAsOf
 
 _ADDRESS = re.compile(
-    r"(?P<segment>[A-Z][A-Z0-9]{1,2})(?:\[(?P<qualifier>[^\]]+)\])?(?:(?P<position>\d{2})|@(?P<label>[A-Z0-9]{2,3}))"
+    r"(?P<segment>[A-Z][A-Z0-9]{1,2})(?:\[(?P<qualifier>[^\]]+)\])?(?:(?P<position>\d{2})|@(?P<label>[A-Z0-9]{2,3}))(?:\.(?P<component>[1-9]\d?))?"
 )
-_ADDRESS_FORM = "an element such as BEG03, N1[ST]04 (of the N1 whose first element is ST) or PO1@BP (behind BP)"
+_ADDRESS_FORM = (
+    "an element such as BEG03, N1[ST]04 (of the N1 whose first element is ST), DTM[137]01.2 "
+    "(its second component) or PO1@BP (behind BP)"
+)
 
 
 def _address(written: object) -> object:
@@ -33,6 +36,7 @@ def _address(written: object) -> object:
         qualifier=found["qualifier"] or "",
         position=int(found["position"] or 0),
         label=found["label"] or "",
+        component=int(found["component"] or 0),
     )
 
 
@@ -42,7 +46,8 @@ def _listed(written: object) -> object:
 
 def _spelled(address: ElementAddress) -> str:
     qualifier = f"[{address.qualifier}]" if address.qualifier else ""
-    return f"{address.segment}{qualifier}" + (f"@{address.label}" if address.label else f"{address.position:02d}")
+    place = f"@{address.label}" if address.label else f"{address.position:02d}"
+    return f"{address.segment}{qualifier}{place}" + (f".{address.component}" if address.component else "")
 
 
 Address: TypeAlias = Annotated[ElementAddress, BeforeValidator(_address), PlainSerializer(_spelled)]
@@ -80,28 +85,41 @@ class EdiRows(Declared):
         return self
 
 
+class EdiLimits(Declared):
+    """What is read at most; the meaning of each is that of `domain/edi.py`, and so is what is not told."""
+
+    interchange_characters: int = Field(default=Limits().interchange_characters, ge=1)
+    document_segments: int = Field(default=Limits().document_segments, ge=1)
+    segment_characters: int = Field(default=Limits().segment_characters, ge=1)
+    segment_elements: int = Field(default=Limits().segment_elements, ge=1)
+    element_repetitions: int = Field(default=Limits().element_repetitions, ge=1)
+    hierarchy_levels: int = Field(default=Limits().hierarchy_levels, ge=1)
+
+
 class EdiEntity(EntityBase):
-    """Rows out of the X12 documents of a folder; all files together are the snapshot.
+    """Rows out of the X12 or EDIFACT documents of a folder; all files together are the snapshot.
 
     A field is looked for in the row's own segments, then in the levels above it, then in the head of its document,
-    then in the envelope (GS, ISA).
+    then in the envelope (GS, ISA; UNG, UNB).
 
     Attributes:
         path: Glob below the transport's folder. Names that end in `.part` are never read.
-        format: X12.
+        format: X12 or EDIFACT.
         encoding: Of the files; a byte order mark is allowed.
         rows: What makes a row.
         elements: Field to where it stands.
         fields: The names in `elements`; not written in the file.
+        limits: What is read at most.
         as_of: The newest instant in a file's name is the moment of the snapshot; without it, the moment of reading.
     """
 
     path: str
-    format: Literal[PageFormat.X12]
+    format: Literal[PageFormat.X12, PageFormat.EDIFACT]
     encoding: str = "utf-8"
     rows: tuple[EdiRows, ...] = Field(min_length=1)
     elements: Mapping[str, Addresses] = Field(min_length=1)
     fields: tuple[str, ...] = ()
+    limits: EdiLimits = EdiLimits()
     as_of: FileNameAsOf | None = None
 
     @property
@@ -111,7 +129,7 @@ class EdiEntity(EntityBase):
             DocumentRows(documents=row.documents, segment=row.segment, level=row.level, ends=row.ends)
             for row in self.rows
         )
-        return DocumentLayout(rows=rows, elements=self.elements)
+        return DocumentLayout(rows=rows, elements=self.elements, limits=Limits(**self.limits.model_dump()))
 
     @model_validator(mode="before")
     @classmethod
@@ -119,6 +137,9 @@ class EdiEntity(EntityBase):
         if not isinstance(written, Mapping):
             return written
         if "fields" in written:
-            raise PydanticCustomError("fields", "no `fields` with `format: x12`: they are the names in `elements`")
+            told = {"format": str(written.get("format"))}
+            raise PydanticCustomError(
+                "fields", "no `fields` with `format: {format}`: they are the names in `elements`", told
+            )
         elements = written.get("elements")
         return {**written, "fields": tuple(elements)} if isinstance(elements, Mapping) else written

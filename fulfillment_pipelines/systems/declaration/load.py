@@ -9,16 +9,26 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Discriminator, Tag, TypeAdapter
 
 from fulfillment_pipelines.systems.declaration.edi import EdiEntity
+from fulfillment_pipelines.systems.declaration.events import (
+    BrokerEntity,
+    NatsDeclaration,
+    WebhookDeclaration,
+    WebhookEntity,
+)
 from fulfillment_pipelines.systems.declaration.files import FileEntity, FilesDeclaration
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity
 from fulfillment_pipelines.systems.declaration.memory import MemoryDeclaration, MemoryEntity
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity
 from fulfillment_pipelines.systems.yaml_file import read_yaml
 
-EntityDeclaration: TypeAlias = HttpEntity | SqlEntity | FileEntity | EdiEntity | MemoryEntity
+EntityDeclaration: TypeAlias = (
+    HttpEntity | SqlEntity | FileEntity | EdiEntity | MemoryEntity | WebhookEntity | BrokerEntity
+)
 """An entity of any transport; `match` on the class, or on `format`, to know how its pages are read."""
 
-SystemDeclaration: TypeAlias = HttpDeclaration | SqlDeclaration | FilesDeclaration | MemoryDeclaration
+SystemDeclaration: TypeAlias = (
+    HttpDeclaration | SqlDeclaration | FilesDeclaration | MemoryDeclaration | WebhookDeclaration | NatsDeclaration
+)
 """A system of any transport."""
 
 
@@ -36,11 +46,13 @@ _BY_TRANSPORT: TypeAdapter[SystemDeclaration] = TypeAdapter(
         Annotated[HttpDeclaration, Tag("http")]
         | Annotated[SqlDeclaration, Tag("sql")]
         | Annotated[FilesDeclaration, Tag("files")]
-        | Annotated[MemoryDeclaration, Tag("memory")],
+        | Annotated[MemoryDeclaration, Tag("memory")]
+        | Annotated[WebhookDeclaration, Tag("webhook")]
+        | Annotated[NatsDeclaration, Tag("nats")],
         Discriminator(
             _transport_kind,
             custom_error_type="transport",
-            custom_error_message="`transport.kind` to be one of http, sql, files, memory",
+            custom_error_message="`transport.kind` to be one of http, sql, files, webhook, nats, memory",
         ),
     ]
 )

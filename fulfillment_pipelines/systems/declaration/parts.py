@@ -6,20 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from fulfillment_pipelines.domain.correction import Scalar
 from fulfillment_pipelines.domain.snapshot import Role
+from fulfillment_pipelines.systems.declaration.declared import (
+    Declared as Declared,  # noqa: PLC0414 - every declaration takes its base from here
+)
+from fulfillment_pipelines.systems.declaration.mapping import Code, MappedColumn, MappedField
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A system's or an entity's name, as it appears in table names."""
-
-
-class Declared(BaseModel):
-    """Base of all declarations: frozen, and a key that is not known is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Reference(Declared):
@@ -30,9 +28,7 @@ class Reference(Declared):
 
 def _no_plain_secret(value: object) -> object:
     if isinstance(value, str):
-        raise PydanticCustomError(
-            "plain_secret", "a reference such as {{ref: NAME}}; secrets do not stand in this file"
-        )
+        raise PydanticCustomError("plain_secret", "a reference such as {ref: NAME}; secrets do not stand in this file")
     return value
 
 
@@ -97,12 +93,26 @@ class EntityBase(Declared):
             page and go no further.
         key: Fields that identify a row in the source.
         optional: Fields the source may leave out altogether without that being schema drift.
+        mapping: Column of the contract to where its value comes from, in place of a `snap_*.sql` file.
+        codes: Field to the codes agreed on for it; another one is schema drift. Those a mapping names need not be
+            repeated.
     """
 
     contract: Name
     fields: tuple[str, ...] = Field(min_length=1)
     key: tuple[str, ...] = Field(min_length=1)
     optional: tuple[str, ...] = ()
+    mapping: Mapping[str, MappedColumn] = Field(default_factory=dict)
+    codes: Mapping[str, tuple[Code, ...]] = Field(default_factory=dict)
+
+    @property
+    def known_codes(self) -> Mapping[str, tuple[str, ...]]:
+        """Codes agreed on, by field: those declared, and those that the mapping translates."""
+        known: dict[str, tuple[str, ...]] = dict(self.codes)
+        for column in self.mapping.values():
+            if isinstance(column, MappedField) and column.codes and column.otherwise is None:
+                known.setdefault(column.field, tuple(column.codes))
+        return known
 
     @property
     def required_fields(self) -> tuple[str, ...]:
@@ -111,14 +121,39 @@ class EntityBase(Declared):
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        unknown = [name for name in (*self.key, *self.optional) if name not in self.fields]
+        unknown = [name for name in (*self.key, *self.optional, *self.codes) if name not in self.fields]
         if unknown:
             raise PydanticCustomError(
-                "key", "every field of `key` and `optional` among `fields`, but not so: {names}", {"names": unknown}
+                "key",
+                "every field of `key`, `optional` and `codes` among `fields`, but not so: {names}",
+                {"names": unknown},
             )
         if len(set(self.fields)) != len(self.fields):
             raise PydanticCustomError("fields", "each field named once in `fields`")
         return self
+
+
+class Ownership(Declared):
+    """Which part of the orders one of several systems of a role holds.
+
+    Attributes:
+        order_prefixes: How the numbers of its orders begin; empty where numbers do not tell.
+        nodes: The sites whose orders it holds; empty for all.
+    """
+
+    order_prefixes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.order_prefixes and not self.nodes:
+            raise PydanticCustomError("owns", "`order_prefixes` or `nodes`")
+        return self
+
+    def may_hold(self, order_id: str, node: str) -> bool:
+        """Return whether an order may be among those it holds; what is not known speaks against nothing."""
+        of_number = not self.order_prefixes or not order_id or order_id.startswith(self.order_prefixes)
+        return of_number and (not self.nodes or not node or node in self.nodes)
 
 
 class SystemBase(Declared):
@@ -131,6 +166,9 @@ class SystemBase(Declared):
         node: The site it speaks for; empty for a system that speaks for all.
         contract_version: Version of the interface agreed with its owner.
         freshness_seconds: How old a snapshot may be before its verdicts become UNKNOWN.
+        slow_after_seconds: How long one answer, or one entity, may take before the system is called slow; without
+            it, what the distributor file says.
+        owns: Which orders it holds, where several systems share a role, as during a migration from one to the other.
     """
 
     system: Name
@@ -139,6 +177,8 @@ class SystemBase(Declared):
     node: str = ""
     contract_version: str
     freshness_seconds: int = Field(gt=0)
+    slow_after_seconds: float | None = Field(default=None, gt=0)
+    owns: Ownership | None = None
 
     @property
     def name(self) -> str:

@@ -7,7 +7,8 @@ import io
 import json
 import sqlite3
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,20 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from fulfillment_pipelines.canonical.admission import CanonicalFeed
+from fulfillment_pipelines.canonical.feeds import layout_of
+from fulfillment_pipelines.canonical.reference import ReferenceData
+from fulfillment_pipelines.canonical.vocabulary import Column, ColumnType, Contract
+from fulfillment_pipelines.certification.certify import on_the_bench, results_of
+from fulfillment_pipelines.certification.example import ExampleMessage, WriteExample, example_corrections
+from fulfillment_pipelines.certification.policy import CertificationPolicy
+from fulfillment_pipelines.certification.subject import Subject
+from fulfillment_pipelines.certification.suite import CHECKS
+from fulfillment_pipelines.certification.verdicts import CheckResult
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, PageFormat
 from fulfillment_pipelines.snapshots.edi_records import records_of
+from fulfillment_pipelines.sql_models import SqlModel, read_models
 from fulfillment_pipelines.systems.declaration import SystemDeclaration, load_declaration
 from fulfillment_pipelines.systems.memory import MemorySystem
 from fulfillment_pipelines.systems.references import References
@@ -76,7 +88,8 @@ class Rig:
 
 def _decoded(page: Page) -> list[dict[str, Any]]:
     if page.format is PageFormat.JSON:
-        return list(json.loads(page.content)["rows"])
+        body = json.loads(page.content)
+        return list(body.get("result", body)["rows"])
     if page.format is PageFormat.PARQUET:
         return list(pq.read_table(io.BytesIO(page.content)).to_pylist())
     lines = page.content.decode().splitlines()[:-1]
@@ -115,8 +128,10 @@ class MemoryRig(Rig):
 
 
 class HttpRig(Rig):
+    site = "http"
+
     def __init__(self, clock: Clock, server: Any) -> None:
-        super().__init__("http", clock, SITE_URL=server.url, SITE_SECRET="hush")
+        super().__init__(self.site, clock, SITE_URL=server.url, SITE_SECRET="hush")
         self.system = HttpSystem(self.declaration, self.references, clock)
         self._server = server
         server.script = self._answer
@@ -188,6 +203,46 @@ class HttpRig(Rig):
             row["qty"] = request.json["qty"]
             self._keys[key] = self._server.answer(200, {"id": "W-1"})
         return self._server.answer(hang_up=True) if self._silent == "after" else self._keys[key]
+
+
+class RpcRig(HttpRig):
+    """A system that is called by JSON-RPC, refuses inside an answer with HTTP 200, and compares nothing itself."""
+
+    site = "json_rpc"
+
+    def _answer(self, request: Any) -> Any:
+        asked = request.json
+        if asked["method"] == "login":
+            return self._server.answer(200, {"id": asked["id"], "result": "t"})
+        if request.headers.get("authorization") != "Bearer t":
+            return self._server.answer(401)
+        if asked["method"] == "lines.set":
+            return self._set(asked["id"], *asked["params"])
+        if self._spoilt:
+            return self._server.answer(200, b"<html>maintenance</html>")
+        if asked["method"] == "lines.find":
+            found = [row for row in self._rows if row["line_id"] == asked["params"][0]]
+            return self._server.answer(200, {"id": asked["id"], "result": found})
+        return self._read(asked["id"], *asked["params"])
+
+    def _read(self, call: object, start: int, limit: int, since: str | None) -> Any:
+        if self._breaks and start:
+            return self._server.answer(503)
+        wanted = [row for row in self._rows if row["changed"] >= (since or "")]
+        page = {"as_of": "2026-03-02T08:00:00Z", "total": len(wanted), "rows": wanted[start : start + limit]}
+        return self._server.answer(200, {"id": call, "result": page})
+
+    def _set(self, call: object, line: str, qty: str, key: str) -> Any:
+        if self._refuses:
+            return self._server.answer(200, {"id": call, "error": {"code": 7, "message": "no"}})
+        if self._silent == "before":
+            return self._server.answer(hang_up=True)
+        if key not in self._keys:
+            next(row for row in self._rows if row["line_id"] == line)["qty"] = qty
+            self._keys[key] = "W-1"
+        if self._silent == "after":
+            return self._server.answer(hang_up=True)
+        return self._server.answer(200, {"id": call, "result": self._keys[key]})
 
 
 class SqlRig(Rig):
@@ -448,6 +503,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterato
             made = MemoryRig(clock)
         case "http":
             made = HttpRig(clock, request.getfixturevalue("server"))
+        case "json_rpc":
+            made = RpcRig(clock, request.getfixturevalue("server"))
         case "sqlite":
             made = SqliteRig(tmp_path, clock)
         case "postgresql":
@@ -462,3 +519,74 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterato
             made = FilesRig(tmp_path, clock)
     yield made
     made.stop()
+
+
+LINES = Contract(
+    name="lines",
+    version=1,
+    about="One row per line of the site under test.",
+    key=("line_id",),
+    columns=(
+        Column("line_id", ColumnType.TEXT, "Its number."),
+        Column("sku", ColumnType.TEXT, "What it is of."),
+        Column("qty", ColumnType.QUANTITY, "How much.", minimum=0),
+        Column("changed_at", ColumnType.INSTANT, "When it changed last.", required=False),
+    ),
+)
+MAPPING = "select landed_row_no, line_id, sku, qty, changed as changed_at from landed"
+POLICY = CertificationPolicy(
+    timed_pulls=2, time_limit_seconds=0.3, slack_seconds=1.5, effect_within_seconds=5, poll_seconds=0.01
+)
+EXAMPLE = WriteExample(
+    change=ExampleMessage(message="qty.set", payload={"line_id": "L1", "qty": "7"}, precondition={"qty": "5"}),
+    undo=ExampleMessage(message="qty.set", payload={"line_id": "L1", "qty": "5"}, precondition={"qty": "7"}),
+)
+
+
+@pytest.fixture(scope="session")
+def operations() -> Sequence[SqlModel]:
+    """The tables in which landing keeps its counts."""
+    return read_models(Path(__file__).parents[3] / "sql" / "00_operations")
+
+
+@pytest.fixture
+def certify(operations: Sequence[SqlModel]) -> Callable[..., tuple[CheckResult, ...]]:
+    """Run checks of the suite on a rig, all of them unless some are named, and return what they said."""
+
+    def connect_to(rig: Rig, declaration: SystemDeclaration, references: References) -> Any:
+        if isinstance(rig, MemoryRig):
+            return rig.system
+        numbers = MemoryControlNumbers(rig.clock)
+        return connect_declared(declaration, references, rig.clock, control_numbers=numbers)
+
+    def run(
+        rig: Rig,
+        *check_ids: str,
+        mapping: str = MAPPING,
+        example: WriteExample | None = EXAMPLE,
+        policy: CertificationPolicy = POLICY,
+        connect: Callable[..., Any] = connect_to,
+        **otherwise: Any,
+    ) -> tuple[CheckResult, ...]:
+        declaration = rig.declaration.model_copy(update=otherwise)
+        model = SqlModel(name="snap_site__lines", header={}, body=mapping, path=Path("snap_site__lines.sql"))
+        subject = Subject(
+            declaration=declaration,
+            declaration_name="site.yaml",
+            declaration_sha256="0" * 64,
+            distributor="test",
+            references=rig.references,
+            connect=partial(connect, rig),
+            sink_of=lambda system: system.sink(),
+            feeds={"lines": CanonicalFeed("site", "lines", LINES, layout_of(declaration.entities["lines"]), model)},
+            entities=("lines",),
+            reference=ReferenceData(nodes={}, units=(), calendars={}, feeds=()),
+            operations=operations,
+            clock=rig.clock,
+        )
+        checks = [check for check in CHECKS if not check_ids or check.check_id in check_ids]
+        corrections = example_corrections(example, "site", "key-1", lambda one: one) if example else None
+        with on_the_bench(subject, policy, example=corrections, wait=lambda _: rig.work()) as examination:
+            return results_of(examination, checks)
+
+    return run

@@ -1,4 +1,8 @@
-"""What every adapter promises, whatever its transport. A new transport passes this suite and nothing less."""
+"""What every adapter promises and only a system under our hands can show: one that is filled, broken and looked into.
+
+What can be shown on any system is in the list of checks that `test_certification.py` runs here and
+`fulfillment systems certify` runs on a customer's. A new transport passes both and nothing less.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ from fulfillment_pipelines.errors import (
     UnknownOutcomeError,
 )
 
-EVERY = ["memory", "http", "sqlite", "postgresql", "files", "edi", "x12"]
+EVERY = ["memory", "http", "json_rpc", "sqlite", "postgresql", "files", "edi", "x12"]
 # Documents neither count themselves as a whole nor name their fields; a spoilt one is no news of the others.
-TABULAR = ["memory", "http", "sqlite", "postgresql", "files"]
-PAGED = ["memory", "http", "sqlite"]
-BY_CURSOR = ["memory", "http", "sqlite", "postgresql"]
-COMPARING = ["memory", "http", "sqlite", "postgresql"]
+TABULAR = ["memory", "http", "json_rpc", "sqlite", "postgresql", "files"]
+PAGED = ["memory", "http", "json_rpc", "sqlite"]
+BY_CURSOR = ["memory", "http", "json_rpc", "sqlite", "postgresql"]
+COMPARING = ["memory", "http", "json_rpc", "sqlite", "postgresql"]
 
 every = pytest.mark.parametrize("rig", EVERY, indirect=True)
 tabular = pytest.mark.parametrize("rig", TABULAR, indirect=True)
@@ -145,12 +149,6 @@ def test_system_that_is_down_is_told_as_such(rig: Any) -> None:
         rig.system.check()
 
 
-@every
-def test_system_that_is_up_passes_its_check(rig: Any) -> None:
-    rig.hold(lines(1))
-    rig.system.check()
-
-
 @tabular
 def test_unreadable_first_answer_is_bad_data(rig: Any) -> None:
     rig.hold(lines(1))
@@ -213,7 +211,8 @@ def test_apply_twice_is_one_change(rig: Any, correction: MakeCorrection, *, work
     if worked_between:
         rig.work()
     second = rig.system.sink().apply(correction())
-    assert (second.idempotency_key, second.reference) == (first.idempotency_key, first.reference)
+    assert second.idempotency_key == first.idempotency_key
+    assert second.reference in (first.reference, "")  # a system that takes no key does not tell it a second time
     assert rig.deliveries() == 1
 
 
@@ -246,7 +245,7 @@ def test_refused_correction_is_rejected(rig: Any, correction: MakeCorrection) ->
     assert rig.system.sink().read_back(correction()) is Observed.ABSENT
 
 
-@pytest.mark.parametrize("rig", ["memory", "http"], indirect=True)
+@pytest.mark.parametrize("rig", ["memory", "http", "json_rpc"], indirect=True)
 def test_unknown_outcome_with_an_effect_is_seen_when_read_back(rig: Any, correction: MakeCorrection) -> None:
     rig.hold(lines(1))
     rig.fall_silent(after_effect=True)
@@ -256,7 +255,7 @@ def test_unknown_outcome_with_an_effect_is_seen_when_read_back(rig: Any, correct
     assert rig.deliveries() == 1
 
 
-@pytest.mark.parametrize("rig", ["memory", "http", "sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("rig", ["memory", "http", "json_rpc", "sqlite", "postgresql"], indirect=True)
 def test_unknown_outcome_without_an_effect_is_absent_when_read_back(rig: Any, correction: MakeCorrection) -> None:
     rig.hold(lines(1))
     rig.fall_silent(after_effect=False)

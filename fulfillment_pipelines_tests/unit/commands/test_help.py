@@ -37,6 +37,9 @@ COMMANDS = {
     *("approvals delegate", "approvals revoke", "approvals delegations", "approvals people"),
     *("switches list", "switches engage", "switches release"),
     *("rules list", "rules show", "rules table", "rules test", "systems list", "systems check"),
+    *("systems drift show", "systems drift accept", "systems certify"),
+    *("systems new", "systems sql"),
+    *("systems acknowledge",),
     *(
         "twin init",
         "twin stop",
@@ -49,7 +52,16 @@ COMMANDS = {
     ),
 }
 # The first two tell nothing but that they ran; the results of the others are the files they write.
-SPEAKS_NO_JSON = {"up", "twin stop", "audit export", "config schemas", "messages schemas", "rules table", "twin volume"}
+SPEAKS_NO_JSON = {
+    "up",
+    "twin stop",
+    "audit export",
+    "config schemas",
+    "messages schemas",
+    "rules table",
+    "twin volume",
+    "systems sql",
+}
 
 
 def _leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -22,7 +22,12 @@ from fulfillment_pipelines.systems.declaration import (
 )
 
 FOLDER = Path(package.__file__).parent
+ROOT = FOLDER.parents[1]
 DECLARED = sorted((FOLDER / "declared").glob("*.yaml"))
+SAMPLES = sorted(
+    path for path in (ROOT / "data" / "samples").rglob("*.yaml") if "\nsystem: " in path.read_text("utf-8")
+)
+SHIPPED = [*DECLARED, *SAMPLES]
 Write = Callable[..., Path]
 
 HEAD = 'system: site\ntitle: Site\nrole: wms\ncontract_version: "1"\nfreshness_seconds: 60\n'
@@ -36,14 +41,57 @@ def test_shipped_declaration_is_valid_and_named_after_its_file(path: Path) -> No
     assert load_declaration(path).name == path.stem
 
 
+@pytest.fixture(scope="module")
+def published() -> jsonschema.Draft202012Validator:
+    schema = json.loads((ROOT / "data" / "seeds" / "schemas" / "system.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_declaration_meets_the_published_schema(path: Path, published: jsonschema.Draft202012Validator) -> None:
+    # Dates are text in JSON, as an editor sees them.
+    content = json.loads(json.dumps(yaml.safe_load(path.read_text(encoding="utf-8")), default=str))
+    published.validate(content)
+
+
 @pytest.mark.parametrize("path", DECLARED, ids=lambda path: path.stem)
-def test_shipped_declaration_meets_the_published_schema(path: Path) -> None:
-    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), declaration_schema())
+def test_shipped_declaration_names_its_schema_for_editors(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / named).resolve() == ROOT / "data" / "seeds" / "schemas" / "system.schema.json"
 
 
-def test_published_schema_is_that_of_the_models() -> None:
-    published = json.loads((FOLDER / "declaration" / "schema.json").read_text(encoding="utf-8"))
-    assert published == declaration_schema()
+def test_published_schema_is_that_of_the_models(published: jsonschema.Draft202012Validator) -> None:
+    assert published.schema == declaration_schema(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "words"),
+    [
+        (HTTP + "slow_after_seconds: 0\n", 7, "slow_after_seconds"),
+        (HTTP + "owns: {}\n", 7, "order_prefixes"),
+        (HTTP + "owns:\n  node: EAST\n", 8, "owns.node"),
+        (HTTP.replace("wms", "warehouse"), 3, "role"),
+        (SQL + "entities:\n  a:\n    contract: items\n    table: t\n    fields: [x]\n    keys: [x]\n", 12, "keys"),
+        (
+            SQL + "entities:\n  a:\n    contract: items\n    table: t\n    fields: [x]\n    key: [x]\n"
+            "    codes: {x: [yes]}\n",
+            13,
+            "in quotes",
+        ),
+    ],
+)
+def test_wrong_line_is_named_and_the_schema_refuses_the_file_too(
+    write: Write, published: jsonschema.Draft202012Validator, written: str, line: int, words: str
+) -> None:
+    path = write(written)
+    with pytest.raises(ConfigurationError) as refused:
+        load_declaration(path)
+    assert str(path) in refused.value.what
+    assert any(told.startswith(f"line {line}: ") and words in told for told in refused.value.expected.split("; "))
+    # What only the models know is not in the schema: that `owns` says something at all.
+    assert published.is_valid(yaml.safe_load(written)) is (words == "order_prefixes")
 
 
 def test_each_transport_has_its_own_shape() -> None:
@@ -78,14 +126,18 @@ ENTITY = "entities:\n  lines:\n    contract: lines\n    fields: [a, b]\n    key:
         (
             HTTP + ENTITY.replace("[a]", "[c]") + "    path: /x\n",
             8,
-            "every field of `key` and `optional` among `fields`",
+            "every field of `key`, `optional` and `codes` among `fields`",
         ),
         (HTTP + ENTITY.replace("[a, b]", "[a, b, a]") + "    path: /x\n", 8, "each field named once"),
         (HTTP + ENTITY + "    path: /x\n    paging: {kind: guess}\n", 13, "paging"),
         (HTTP + ENTITY + "    path: /x\n    as_of: {table: t, column: c}\n", 13, "as_of"),
         (HEAD.replace("wms", "shop") + "transport: {kind: http, base_url: http://site}\n", 3, "role"),
         (HEAD.replace("60", "-1") + "transport: {kind: http, base_url: http://site}\n", 5, "freshness_seconds"),
-        (HEAD + "transport: {kind: pigeon}\n", 1, "`transport.kind` to be one of http, sql, files, memory"),
+        (
+            HEAD + "transport: {kind: pigeon}\n",
+            1,
+            "`transport.kind` to be one of http, sql, files, webhook, nats, memory",
+        ),
         (SQL + ENTITY + "    table: t\n    since: {column: z}\n", 8, "`since.column` among `fields`"),
         (
             FILES + ENTITY + "    path: x\n    format: fixed_width\n    widths: {a: 1}\n",

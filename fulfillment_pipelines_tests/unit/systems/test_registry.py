@@ -165,3 +165,40 @@ def test_system_is_connected_once_and_every_system_is_closed_even_when_one_canno
 def test_declaration_is_found_by_name() -> None:
     assert registry().declaration("erp") == load_declaration(DECLARED / "erp.yaml")
     assert list(registry().declarations) == list(NAMES)
+
+
+def sharing(**owns: dict[str, list[str]] | None) -> Registry:
+    """A registry of ERPs, by what they own."""
+    systems = [memory(name, role="erp") for name in owns]
+    declared = [
+        MemoryDeclaration.model_validate(system.declaration.model_dump() | {"owns": owns[system.name]})
+        for system in systems
+    ]
+    return Registry(declared, References({}), CLOCK, ready_made=systems)
+
+
+def test_order_belongs_to_the_system_that_is_declared_to_own_its_number_or_its_site() -> None:
+    shared = sharing(old={"order_prefixes": ["SO-"]}, new={"order_prefixes": ["C-", "D-"]})
+    assert shared.system_for(Role.ERP, order_id="SO-1") == "old"
+    assert shared.system_for(Role.ERP, order_id="D-1") == "new"
+    by_site = sharing(old={"nodes": ["EAST"]}, new={"nodes": ["WEST", "NORTH"]})
+    assert by_site.system_for(Role.ERP, "NORTH", order_id="SO-1") == "new"
+    with pytest.raises(ConfigurationError, match="not held by exactly one system"):
+        shared.system_for(Role.ERP, order_id="X-1")
+
+
+def test_order_that_no_declaration_tells_is_where_it_was_seen_and_has_moved_when_it_was_seen_twice() -> None:
+    shared = sharing(old=None, new=None)
+    for seen_in, expected in ((["old"], "old"), (["new"], "new"), (["new", "old"], "new")):
+        assert shared.system_for(Role.ERP, order_id="SO-1", holders=lambda seen=seen_in: seen) == expected
+    with pytest.raises(ConfigurationError, match="old, new"):
+        shared.system_for(Role.ERP, order_id="SO-1")
+    with pytest.raises(ConfigurationError, match="old, new"):
+        shared.system_for(Role.ERP)
+
+
+def test_where_an_order_was_seen_is_not_asked_when_one_system_has_the_role() -> None:
+    def never() -> list[str]:
+        raise AssertionError("asked")
+
+    assert sharing(old=None).system_for(Role.ERP, order_id="SO-1", holders=never) == "old"

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from fulfillment_pipelines.systems.transports.edi.x12.envelope import GROUP, control_number
-from fulfillment_pipelines.systems.transports.edi.x12.reader import Document, Interchange, Segment, read_interchanges
+from fulfillment_pipelines.systems.transports.edi.envelopes import control_number
+from fulfillment_pipelines.systems.transports.edi.interchange import Document, Interchange, Segment, element
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import GROUP
+from fulfillment_pipelines.systems.transports.edi.x12.reader import read_interchanges
 from fulfillment_pipelines.systems.transports.files.folder import Folder
 
 ACKNOWLEDGMENT: Final = "997"
@@ -111,13 +113,13 @@ def _indexed(documents: Iterable[Document]) -> dict[_Group, list[Document]]:
         group = document.envelope[0]
         numbers = {control_number(segment, 2) for segment in document.segments if segment[0] == "AK1"}
         for number in numbers:
-            by_group.setdefault((_at(group, 2), _at(group, 3), number), []).append(document)
+            by_group.setdefault((element(group, 2), element(group, 3), number), []).append(document)
     return by_group
 
 
 def _answers(document: Document, sent: SentDocument) -> Iterator[Answer]:
     """Yield what a 997 says of the document; a 997 that names no documents answers all of its group."""
-    said_at = _said_at(document.envelope[0])
+    said_at = _saidelement(document.envelope[0])
     number, in_group, named, this_one = str(sent.number), False, False, False
     for segment in document.segments:
         match segment[0]:
@@ -125,11 +127,11 @@ def _answers(document: Document, sent: SentDocument) -> Iterator[Answer]:
                 in_group, named = control_number(segment, 2) == number, False
             case "AK2":
                 named = True
-                this_one = in_group and _at(segment, 1) == sent.set_type and control_number(segment, 2) == number
+                this_one = in_group and element(segment, 1) == sent.set_type and control_number(segment, 2) == number
             case "AK5" if this_one:
-                yield Answer(_at(segment, 1), said_at)
+                yield Answer(element(segment, 1), said_at)
             case "AK9" if in_group and not named:
-                yield Answer(_at(segment, 1), said_at)
+                yield Answer(element(segment, 1), said_at)
 
 
 def document_id(sent: SentDocument) -> str:
@@ -137,9 +139,5 @@ def document_id(sent: SentDocument) -> str:
     return f"{sent.receiver}/OUT/{sent.set_type}/{sent.number}-{sent.number:04d}"
 
 
-def _said_at(group: Segment) -> str:
-    return _at(group, GROUP.control - 2) + _at(group, GROUP.control - 1)
-
-
-def _at(segment: Segment, position: int) -> str:
-    return segment[position].strip() if position < len(segment) else ""
+def _saidelement(group: Segment) -> str:
+    return element(group, GROUP.control - 2) + element(group, GROUP.control - 1)

@@ -11,7 +11,7 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt
 from fulfillment_pipelines.domain.edi import ControlNumber
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RejectedError
-from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage, Partner
+from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessage, EdifactPartner
 from fulfillment_pipelines.systems.declaration.files import FilesDeclaration
 from fulfillment_pipelines.systems.declaration.parts import LiteralValue
 from fulfillment_pipelines.systems.transports.edi.answers import (
@@ -21,14 +21,14 @@ from fulfillment_pipelines.systems.transports.edi.answers import (
     document_id,
 )
 from fulfillment_pipelines.systems.transports.edi.documents import document_of
-from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
-from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
-from fulfillment_pipelines.systems.transports.edi.x12.writer import (
-    MOST_CONTROL_NUMBER,
-    PartnerProfile,
-    Party,
-    write_interchange,
+from fulfillment_pipelines.systems.transports.edi.outgoing import (
+    AnyPartner,
+    interchange_number,
+    type_sent,
+    widest_number,
+    written_for,
 )
+from fulfillment_pipelines.systems.transports.edi.x12.control_numbers import ControlNumbers
 from fulfillment_pipelines.systems.transports.files.folder import Folder
 from fulfillment_pipelines.systems.transports.files.sink import FileSink
 from fulfillment_pipelines.systems.transports.messages import declared_message, filled_path
@@ -97,8 +97,8 @@ class EdiSink:
             )
         control = self._count().number_for(partner.sender.id, partner.receiver.id, correction.idempotency_key)
         if sight.observed is Observed.ABSENT:
-            text = _written(correction, message, partner, control)
-            self._folder.drop(filled_path(correction, message.drop), text.encode("ascii"))
+            content = _written(correction, message, partner, control)
+            self._folder.drop(filled_path(correction, message.drop), content)
         return Receipt(
             idempotency_key=correction.idempotency_key,
             observed=Observed.APPLIED if sight.observed is Observed.APPLIED else Observed.QUEUED,
@@ -119,7 +119,7 @@ class EdiSink:
             return self._files.read_back(correction)
         return self._sight(correction, message, self._partner(correction, message)).observed
 
-    def _sight(self, correction: Correction, message: DocumentMessage, partner: Partner) -> _Sight:
+    def _sight(self, correction: Correction, message: DocumentMessage, partner: AnyPartner) -> _Sight:
         # In the order a file travels: looked for the other way round, one that moves meanwhile is never seen.
         if self._folder.exists(filled_path(correction, message.drop)):
             return _Sight(Observed.QUEUED)
@@ -128,15 +128,23 @@ class EdiSink:
         control = self._count().number_of(partner.sender.id, partner.receiver.id, correction.idempotency_key)
         if control is None:
             return _Sight(Observed.ABSENT)
+        return self._sight_behind(correction, message, partner, control)
+
+    def _sight_behind(
+        self, correction: Correction, message: DocumentMessage, partner: AnyPartner, control: ControlNumber
+    ) -> _Sight:
+        """Return what is seen of a document that has a number and lies in no place of ours."""
+        is_sent = bool(self._folder.glob(filled_path(correction, message.sent)))
+        if isinstance(partner, EdifactPartner):  # who answers nothing
+            return _Sight(Observed.APPLIED if is_sent else Observed.ABSENT)
         answer = self._answers.newest_answer(message.answers, _sent(message, partner, control))
         if answer is None:
-            is_sent = bool(self._folder.glob(filled_path(correction, message.sent)))
             return _Sight(Observed.QUEUED if is_sent else Observed.ABSENT)
         if answer.is_acceptance:
             return _Sight(Observed.APPLIED)
         return _Sight(Observed.ABSENT, f"the partner's {ACKNOWLEDGMENT} says {answer.code}")
 
-    def _partner(self, correction: Correction, message: DocumentMessage) -> Partner:
+    def _partner(self, correction: Correction, message: DocumentMessage) -> AnyPartner:
         source = message.partner
         name = source.literal if isinstance(source, LiteralValue) else correction.payload.get(source)
         if name not in self._partners:
@@ -148,11 +156,10 @@ class EdiSink:
             )
         return self._partners[str(name)]
 
-    def _require_writable(self, correction: Correction, message: DocumentMessage, partner: Partner) -> None:
+    def _require_writable(self, correction: Correction, message: DocumentMessage, partner: AnyPartner) -> None:
         """Refuse a document that cannot be written before it takes a number, which would leave a hole in the count."""
-        widest = MOST_CONTROL_NUMBER - partner.first_control_number + 1
         try:
-            _written(correction, message, partner, ControlNumber(widest, self._clock.now()))
+            _written(correction, message, partner, ControlNumber(widest_number(partner), self._clock.now()))
         except BadDataError as error:
             raise RejectedError(
                 f"{self.system}: '{correction.message}' {correction.idempotency_key} is no document. {error.what}",
@@ -172,23 +179,12 @@ class EdiSink:
         return self._numbers
 
 
-def _written(correction: Correction, message: DocumentMessage, partner: Partner, control: ControlNumber) -> str:
-    number = _number(partner, control)
+def _written(correction: Correction, message: DocumentMessage, partner: AnyPartner, control: ControlNumber) -> bytes:
+    number = interchange_number(partner, control)
     document = document_of(correction, message, ControlNumber(number, control.allocated_at))
-    delimiters = partner.delimiters
-    profile = PartnerProfile(
-        sender=Party(partner.sender.qualifier, partner.sender.id),
-        receiver=Party(partner.receiver.qualifier, partner.receiver.id),
-        delimiters=Delimiters(delimiters.element, delimiters.component, delimiters.segment, delimiters.line_break),
-        version=partner.version,
-        usage=partner.usage,
-    )
-    return write_interchange(profile, document, number, control.allocated_at)
+    return written_for(partner, document, number, control.allocated_at)
 
 
-def _number(partner: Partner, control: ControlNumber) -> int:
-    return partner.first_control_number + control.number - 1
-
-
-def _sent(message: DocumentMessage, partner: Partner, control: ControlNumber) -> SentDocument:
-    return SentDocument(partner.sender.id, partner.receiver.id, message.document, _number(partner, control))
+def _sent(message: DocumentMessage, partner: AnyPartner, control: ControlNumber) -> SentDocument:
+    number, kind = interchange_number(partner, control), type_sent(partner, message.document)
+    return SentDocument(partner.sender.id, partner.receiver.id, kind, number)

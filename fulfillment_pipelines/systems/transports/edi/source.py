@@ -1,6 +1,6 @@
-"""Systems that exchange X12 documents as files: all files of a folder together are the snapshot.
+"""Systems that exchange X12 or EDIFACT documents as files: all files of a folder together are the snapshot.
 
-The files are kept as they are, in one archive; taking them apart belongs to `edi_interchange.py` and `snapshots/`.
+The files are kept as they are, in one archive; taking them apart belongs to the two readers and to `snapshots/`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from fulfillment_pipelines.systems.transports.sql.dialects import WRITES, dialec
 
 _SHOWN_CHARACTERS = 300
 # How databases say, in English, that they know us not, and that they know not what we ask for.
-_REFUSES_US = ("authentication failed", "Access denied", "Login failed", "ORA-01017")
+_REFUSES_US = ("authentication failed", 'FATAL:  role "', "Access denied", "Login failed", "ORA-01017")
 _KNOWS_NOT = ("no such table", "no such column", "Unknown column", "doesn't exist", "Invalid column", "ORA-00942")
 
 

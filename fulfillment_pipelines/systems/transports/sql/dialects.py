@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
 
+from fulfillment_pipelines.systems.transports.sql.silence import gives_up_silence
+
 WRITES: Final = "fulfillment_writes"
 
 
@@ -96,6 +98,7 @@ _DIALECTS: Final = MappingProxyType(
             _postgresql,
             isolation_level="REPEATABLE READ",
             options={"postgresql_readonly": True},
+            prepare=gives_up_silence,
         ),
         "mysql": _MYSQL,
         "mariadb": _MYSQL,

@@ -5,12 +5,12 @@ Statements are built from declared names, never from text. Messages are in `sink
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, TableClause, func, inspect, select
+from sqlalchemy import ColumnElement, Connection, TableClause, false, func, inspect, select, tuple_
 
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope, Snapshot
@@ -22,6 +22,8 @@ from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
 from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
 from fulfillment_pipelines.systems.transports.sql.arrow_pages import PageWriter
+from fulfillment_pipelines.systems.transports.sql.arrow_reads import read_batches, whole_table
+from fulfillment_pipelines.systems.transports.sql.change_log import ChangeLog, Peeked
 from fulfillment_pipelines.systems.transports.sql.database import Database, columns_named, named_table, untyped
 from fulfillment_pipelines.systems.transports.sql.sink import SqlSink
 
@@ -56,7 +58,15 @@ class SqlSystem:
         declared = self._declaration.entities.get(entity)
         if declared is None:
             raise undeclared_entity(self.name, entity, self._declaration.entities)
-        return SqlSource(self.name, entity, declared, self._database, self._clock, batch_rows=self._batch_rows)
+        return SqlSource(
+            self.name,
+            entity,
+            declared,
+            self._database,
+            self._clock,
+            batch_rows=self._batch_rows,
+            reads_arrow=self._declaration.transport.read == "arrow",
+        )
 
     def sink(self) -> CorrectionSink:
         """Return the sink that delivers messages into interface tables."""
@@ -86,11 +96,36 @@ class _Control:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked for.
+
+    Attributes:
+        rows: The table, with the columns that are read.
+        honoured: The scope that the answer will have.
+        wanted: What a row must fulfil; nothing asks for all.
+        cursor: Where the next pull goes on, where a log of changes tells.
+    """
+
+    rows: TableClause
+    honoured: Scope
+    wanted: Sequence[ColumnElement[bool]]
+    cursor: str | None = None
+
+
 class SqlSource:
     """One table or view of a database."""
 
     def __init__(
-        self, system: str, entity: str, declared: SqlEntity, database: Database, clock: Clock, *, batch_rows: int
+        self,
+        system: str,
+        entity: str,
+        declared: SqlEntity,
+        database: Database,
+        clock: Clock,
+        *,
+        batch_rows: int,
+        reads_arrow: bool = False,
     ) -> None:
         self.system = system
         self.entity = entity
@@ -99,6 +134,9 @@ class SqlSource:
         self._database = database
         self._clock = clock
         self._batch_rows = batch_rows
+        self._reads_arrow = reads_arrow
+        slot = declared.change_log
+        self._log = ChangeLog(self.name, declared, slot, database) if slot is not None else None
 
     def pull(self, scope: Scope) -> Snapshot:
         """Return the rows, in the order of their key, and the moment the database says they speak of.
@@ -108,16 +146,16 @@ class SqlSource:
             BadDataError: A declared column is gone, or a row cannot be evaluated.
             ConfigurationError: The table is not there, or the database refuses us.
         """
-        honoured = self._honoured(scope)
         problem = ""
+        peeked = self._log.peek(scope.since) if self._log is not None and not scope.keys else None
         with self._database.reading() as connection:
-            fields = self._fields(connection)
-            rows = named_table(self._declared.table, columns_named(*fields))
-            control = self._control(connection, rows, honoured)
-            writer = PageWriter(fields)
+            columns, other_fields = self._columns(connection)
+            plan = self._plan(connection, columns, scope, peeked)
+            control = self._control(connection, plan)
+            writer = PageWriter(tuple(columns))
             try:
                 with self._database.translated():
-                    self._read(connection, rows, honoured, writer)
+                    self._read(connection, columns, plan, writer)
             except FulfillmentError as error:
                 if not writer.rows:
                     raise
@@ -125,32 +163,47 @@ class SqlSource:
         return Snapshot(
             system=self.system,
             entity=self.entity,
-            scope=honoured,
+            scope=plan.honoured,
             as_of=control.as_of,
             pages=(Page("table.parquet", writer.page(), PageFormat.PARQUET),),
             complete=not problem,
             declared_rows=control.rows,
-            cursor=None if problem else control.cursor or honoured.since,
+            cursor=None if problem else plan.cursor or control.cursor or plan.honoured.since,
             problem=problem,
+            other_fields=other_fields,
         )
 
-    def _honoured(self, scope: Scope) -> Scope:
-        """Return what of the scope can be asked for: keys of one column, changes where a column tells them."""
+    def _plan(self, connection: Connection, columns: Mapping[str, Any], scope: Scope, peeked: Peeked | None) -> _Plan:
+        """Return what of the scope can be asked for: keys of one column, changes where a column or a log tells them."""
+        rows = named_table(self._declared.table, columns_named(*columns))
         if scope.keys and len(self._declared.key) == 1:
-            return Scope(keys=scope.keys)
-        return Scope(since=scope.since if self._declared.since is not None else None)
+            keys = [untyped(key) for key in scope.keys]
+            return _Plan(rows, Scope(keys=scope.keys), [rows.c[self._declared.key[0]].in_(keys)])
+        if self._log is not None and peeked is not None:
+            changed = self._log.changed(peeked, connection)
+            if scope.since is None or changed.rows_left:
+                return _Plan(rows, Scope(), [], changed.cursor)
+            key = tuple_(*(rows.c[name] for name in self._declared.key))
+            keys_changed = key.in_([tuple_(*map(untyped, values)) for values in changed.keys])
+            return _Plan(rows, Scope(since=scope.since), [keys_changed if changed.keys else false()], changed.cursor)
+        if scope.since is not None and self._declared.since is not None:
+            # Not after, but from the cursor on: rows that share its value may have come later.
+            return _Plan(rows, Scope(since=scope.since), [rows.c[self._declared.since.column] >= untyped(scope.since)])
+        return _Plan(rows, Scope(), [])
 
-    def _fields(self, connection: Connection) -> tuple[str, ...]:
+    def _columns(self, connection: Connection) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the declared columns that are there, with their types, and those that are there and not declared."""
         schema, _, plain = self._declared.table.rpartition(".")
-        found = {column["name"] for column in inspect(connection).get_columns(plain, schema=schema or None)}
+        found = {told["name"]: told["type"] for told in inspect(connection).get_columns(plain, schema=schema or None)}
         refuse_missing_fields(self.name, self._declared, found, where=f"table {self._declared.table}")
-        return tuple(name for name in self._declared.fields if name in found)
+        declared = {name: found[name] for name in self._declared.fields if name in found}
+        return declared, tuple(sorted(found.keys() - declared.keys()))
 
-    def _control(self, connection: Connection, rows: TableClause, scope: Scope) -> _Control:
+    def _control(self, connection: Connection, plan: _Plan) -> _Control:
         counted: list[ColumnElement[Any]] = [func.count()]
         if self._declared.since is not None:
-            counted.append(func.max(rows.c[self._declared.since.column]))
-        control = connection.execute(select(*counted).select_from(rows).where(*self._wanted(rows, scope))).one()
+            counted.append(func.max(plan.rows.c[self._declared.since.column]))
+        control = connection.execute(select(*counted).select_from(plan.rows).where(*plan.wanted)).one()
         newest = control[1] if len(control) > 1 else None
         return _Control(as_of=self._as_of(connection), rows=control[0], cursor=_cursor_text(newest))
 
@@ -176,22 +229,17 @@ class SqlSource:
                 remedy="see to the table, or correct `as_of` in the system's YAML",
             ) from error
 
-    def _read(self, connection: Connection, rows: TableClause, scope: Scope, writer: PageWriter) -> None:
-        query = (
-            select(*rows.c).where(*self._wanted(rows, scope)).order_by(*(rows.c[name] for name in self._declared.key))
-        )
+    def _read(self, connection: Connection, columns: Mapping[str, Any], plan: _Plan, writer: PageWriter) -> None:
+        if self._reads_arrow and not plan.wanted:
+            query = whole_table(self._declared.table, list(columns.items()), self._declared.key)
+            for table in read_batches(self.name, connection, query):
+                writer.add_table(table)
+            return
+        query = select(*plan.rows.c).where(*plan.wanted).order_by(*(plan.rows.c[name] for name in self._declared.key))
         streaming = connection.execution_options(stream_results=True, yield_per=self._batch_rows)
         with streaming.execute(query) as result:
             for batch in result.partitions():
                 writer.add(batch)
-
-    def _wanted(self, rows: TableClause, scope: Scope) -> list[ColumnElement[bool]]:
-        if scope.keys:
-            return [rows.c[self._declared.key[0]].in_([untyped(key) for key in scope.keys])]
-        if scope.since is not None and self._declared.since is not None:
-            # Not after, but from the cursor on: rows that share its value may have come later.
-            return [rows.c[self._declared.since.column] >= untyped(scope.since)]
-        return []
 
 
 def _cursor_text(newest: Any) -> str | None:

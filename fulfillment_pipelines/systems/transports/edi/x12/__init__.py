@@ -1,5 +1,5 @@
-"""Writing X12 interchanges of release 004010: documents become segments, segments an interchange.
+"""X12: interchanges are read, documents of ours are written in release 004010.
 
-Envelope and delimiters are shared with the reader, `reader.py`. How an interchange travels belongs to
-`edi/sink.py`, what a document says to `domain/x12_documents.py`.
+`reader.py` takes text apart and `writer.py` puts it together; the guides say where each document's facts stand. How an
+interchange travels belongs to `edi/sink.py`, what a document says to `domain/x12_documents.py`.
 """

@@ -1,116 +1,24 @@
-"""From values to elements: lengths, character set, numbers and dates as 004010 spells them.
-
-A value that a reader would not get back as it was given is refused by the name of its field, never changed.
-"""
+"""What an element of release 004010 may hold."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Final
 
-from fulfillment_pipelines.errors import BadDataError
+from fulfillment_pipelines.systems.transports.edi.guide.elements import Elements
 from fulfillment_pipelines.systems.transports.edi.x12.envelope import Delimiters
 
 _OUTSIDE_THE_CHARACTER_SET: Final = r"[^\x20-\x7e]"
 
 
-class Elements:
-    """Writes elements for one partner.
+def x12_elements(document: str, delimiters: Delimiters) -> Elements:
+    """Return what writes the elements of a document.
 
     Args:
-        document: What is written, for messages: `order acknowledgment`.
+        document: In words: `order acknowledgment`.
         delimiters: What the partner's interchanges are delimited with: no element may hold it.
     """
-
-    def __init__(self, document: str, delimiters: Delimiters) -> None:
-        self._document = document
-        marks = re.escape(delimiters.element + delimiters.component + delimiters.segment)
-        self._forbidden = re.compile(f"{_OUTSIDE_THE_CHARACTER_SET}|[{marks}]")
-
-    def text(self, field: str, value: str, longest: int, *, shortest: int = 1) -> str:
-        """Return a text as an element.
-
-        Args:
-            field: Its name in the document.
-            value: The text.
-            longest: Most characters it may have.
-            shortest: Fewest characters it may have.
-
-        Raises:
-            BadDataError: It is too short or too long, has blanks around it, or holds a delimiter or a character that
-                is not in the character set.
-        """
-        if found := self._forbidden.search(value):
-            raise self._refused(field, "printable ASCII without the partner's delimiters", f"{found[0]!r} in {value!r}")
-        if value != value.strip():
-            raise self._refused(field, "no blanks around it: a reader takes them for padding", repr(value))
-        if not shortest <= len(value) <= longest:
-            raise self._refused(field, f"{shortest} to {longest} characters", f"{len(value)} in {value!r}")
-        return value
-
-    def optional_text(self, field: str, value: str, longest: int, *, shortest: int = 1) -> str:
-        """Return a text as an element, or an empty element where there is none.
-
-        Raises:
-            BadDataError: As `text`.
-        """
-        return self.text(field, value, longest, shortest=shortest) if value else ""
-
-    def number(self, field: str, value: Decimal, digits: int) -> str:
-        """Return a number in plain digits: no exponent, no zeros behind the last decimal that counts.
-
-        Args:
-            field: Its name in the document.
-            value: The number.
-            digits: Most digits it may have; sign and point do not count.
-
-        Raises:
-            BadDataError: It is not finite, or has more digits.
-        """
-        if not value.is_finite():
-            raise self._refused(field, "a number", str(value))
-        written = f"{value:f}"
-        if "." in written:
-            written = written.rstrip("0").rstrip(".")
-        if written in ("-0", ""):
-            written = "0"
-        count = len(written.lstrip("-").replace(".", ""))
-        if count > digits:
-            raise self._refused(field, f"at most {digits} digits", f"{count} in {written}")
-        return written
-
-    def line_number(self, field: str, value: int, digits: int) -> str:
-        """Return the number of a line.
-
-        Raises:
-            BadDataError: It is below 1, or has more digits.
-        """
-        if value < 1:
-            raise self._refused(field, "1 or more", str(value))
-        return self.number(field, Decimal(value), digits)
-
-    def moment(self, field: str, value: datetime) -> tuple[str, str]:
-        """Return date and time of an instant in UTC, to the second.
-
-        Raises:
-            BadDataError: The instant has no zone.
-        """
-        if value.tzinfo is None:
-            raise self._refused(field, "an instant with its zone", value.isoformat())
-        utc = value.astimezone(UTC)
-        return day(utc), f"{utc:%H%M%S}"
-
-    def _refused(self, field: str, expected: str, found: str) -> BadDataError:
-        return BadDataError(
-            f"The field '{field}' of the {self._document} cannot be written as X12.",
-            expected=expected,
-            found=found,
-            remedy="correct the value where it comes from, or agree on other delimiters with the partner",
-        )
-
-
-def day(value: date) -> str:
-    """Return a date as CCYYMMDD."""
-    return f"{value.year:04d}{value.month:02d}{value.day:02d}"
+    marks = re.escape(delimiters.element + delimiters.component + delimiters.segment + delimiters.repetition)
+    forbidden = re.compile(f"{_OUTSIDE_THE_CHARACTER_SET}|[{marks}]")
+    allowed = "printable ASCII without the partner's delimiters"
+    return Elements(document, forbidden, allowed, "X12", delimiters.component)

@@ -1,185 +1,170 @@
 """Take X12 text apart: interchanges, the documents in them, their segments and elements.
 
-Separators come from each interchange's own ISA. An interchange is taken whole or not at all: where a trailer is
-missing or a count or control number does not agree, nobody can say what else is. What documents mean belongs to
-the declarations and to `sql/10_snapshots`.
+Separators come from each interchange's own ISA. What is wrong with envelopes is told beside what was read; only a
+piece of text without a usable ISA is broken. What documents mean belongs to the declarations, to `sql/10_snapshots`
+and to the guides of this room.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
-from fulfillment_pipelines.systems.transports.edi.x12.envelope import (
+from fulfillment_pipelines.domain.edi import Limits
+from fulfillment_pipelines.systems.transports.edi.envelopes import Marks, open_envelopes
+from fulfillment_pipelines.systems.transports.edi.interchange import (
     BLANKS,
-    GROUP,
-    INTERCHANGE,
-    ISA_ELEMENTS,
-    TRANSACTION_SET,
-    Delimiters,
-    EnvelopeLevel,
+    SHOWN_CHARACTERS,
+    BrokenInterchange,
+    Document,
+    Fault,
+    Interchange,
+    Problem,
     Segment,
-    control_number,
+    UnreadableError,
 )
+from fulfillment_pipelines.systems.transports.edi.x12.envelope import ISA_ELEMENTS, RULES, Delimiters
 
 __all__ = ["BrokenInterchange", "Document", "Interchange", "Segment", "read_interchanges"]
 
-_INTERCHANGE: Final = re.compile(r"ISA(?P<separator>[^\w \r\n\t])\d\d(?P=separator)")
-_SHOWN_CHARACTERS: Final = 2_000
+_INTERCHANGE: Final = re.compile(r"(?<![A-Za-z0-9])ISA(?P<separator>[^\w \r\n\t])\d\d(?P=separator)")
+_SEGMENT_BEGINS: Final = r"\s*[A-Z][A-Z0-9]{1,2}(?:%s|$)"
+_LONGEST_ISA: Final = 200
+_END_OF_FILE: Final = "\x1a\x00"
+_REPETITION: Final = 11
+_VERSION: Final = 12
+_FIRST_VERSION_WITH_REPETITIONS: Final = "00402"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One transaction set.
+@dataclass(slots=True)
+class _Taken:
+    """The segments behind an ISA, and where a terminator between them was missing."""
 
-    Attributes:
-        type: Its transaction set, for example `850`.
-        envelope: The ISA and GS it came in, the innermost first.
-        segments: Its segments from ST to SE.
+    segments: list[Segment] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_interchanges(text: str, limits: Limits = Limits()) -> Iterator[Interchange | BrokenInterchange]:  # noqa: B008 - it is frozen
+    """Yield the interchanges of a file in order; broken ones in their place, so that the others can go on.
+
+    Args:
+        text: What is in the file.
+        limits: What is read at most.
     """
-
-    type: str
-    envelope: tuple[Segment, ...]
-    segments: tuple[Segment, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Interchange:
-    """One interchange whose counts and control numbers agree.
-
-    Attributes:
-        position: Which of the file's interchanges it is, from 1.
-        documents: In the order they stand in it.
-    """
-
-    position: int
-    documents: tuple[Document, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenInterchange:
-    """A piece of a file that is not a sound interchange.
-
-    Attributes:
-        position: Which of the file's interchanges it is, from 1.
-        problem: What is wrong, in words for a person.
-        text: How it begins.
-    """
-
-    position: int
-    problem: str
-    text: str
-
-
-class _UnsoundError(Exception):
-    """An interchange cannot be trusted; the message says why. Never leaves this module."""
-
-
-def read_interchanges(text: str) -> Iterator[Interchange | BrokenInterchange]:
-    """Yield the interchanges of a file in order; broken ones in their place, so that the others can go on."""
-    starts = [found.start() for found in _INTERCHANGE.finditer(text)]
-    pieces = [text[first:last] for first, last in zip([0, *starts], [*starts, len(text)], strict=True)]
+    text = text.rstrip(_END_OF_FILE + BLANKS)
+    starts = [found.start() for found in _INTERCHANGE.finditer(text) if _begins(text, found)]
     position = 0
-    for piece in pieces:
+    for first, last in zip([0, *starts], [*starts, len(text)], strict=True):
+        piece = text[first:last]
         if not piece.strip(BLANKS):
             continue
         position += 1
         try:
-            yield Interchange(position, _documents(piece))
-        except _UnsoundError as error:
-            yield BrokenInterchange(position, str(error), piece[:_SHOWN_CHARACTERS])
+            yield _read(position, piece, limits)
+        except UnreadableError as error:
+            yield BrokenInterchange(position, str(error), piece[:SHOWN_CHARACTERS])
 
 
-def _documents(text: str) -> tuple[Document, ...]:
+def _begins(text: str, found: re.Match[str]) -> bool:
+    """Return whether an ISA is a segment: behind a separator it may be an element that says ISA, without a version."""
+    start, separator = found.start(), found["separator"]
+    if text[start - 1 : start] != separator:
+        return True
+    elements = text[start : start + _LONGEST_ISA].split(separator)
+    return len(elements) > ISA_ELEMENTS and re.fullmatch(r"\s*\d{5}\s*", elements[_VERSION]) is not None
+
+
+def _read(position: int, text: str, limits: Limits) -> Interchange:
     if not _INTERCHANGE.match(text):
-        raise _UnsoundError("it does not begin with an ISA segment")
-    header, segments = _segments(text)
-    documents: list[Document] = []
-    group: Segment | None = None
-    groups = sets_before = begins = 0
-    for index, segment in enumerate(segments):
-        match segment[0]:
-            case "GS":
-                _refuse(group is not None, f"group {_number(GROUP, group)} has no GE")
-                group, sets_before, groups = segment, len(documents), groups + 1
-            case "ST":
-                _refuse(group is None, f"document {_number(TRANSACTION_SET, segment)} stands outside of a group")
-                _refuse(
-                    begins > 0, f"document {_number(TRANSACTION_SET, segment)} begins before the one before it ended"
-                )
-                begins = index + 1
-            case "SE":
-                _refuse(begins == 0, f"the SE {control_number(segment, 2)} ends nothing")
-                documents.append(_document(segments[begins - 1 : index + 1], (group or (), header)))
-                begins = 0
-            case "GE":
-                _refuse(begins > 0, f"document {_number(TRANSACTION_SET, segments[begins - 1])} has no SE")
-                _agree(GROUP, group, segment, counted=len(documents) - sets_before)
-                group = None
-            case "IEA":
-                _refuse(group is not None, f"group {_number(GROUP, group)} has no GE")
-                _agree(INTERCHANGE, header, segment, counted=groups)
-                _refuse(index + 1 < len(segments), "something stands behind its IEA")
-                return tuple(documents)
-            case "TA1":
-                _refuse(group is not None, "the segment TA1 stands inside of a group")
-            case _:
-                _refuse(begins == 0, f"the segment {segment[0][:3]} stands outside of a document")
-    raise _UnsoundError(f"interchange {_number(INTERCHANGE, header)} has no IEA")
+        raise UnreadableError("it does not begin with an ISA segment")
+    if len(text) > limits.interchange_characters:
+        raise UnreadableError(f"it has {len(text)} characters and {limits.interchange_characters} are read")
+    header, delimiters, behind = _header(text)
+    taken = _split(behind, delimiters)
+    opened = open_envelopes(header, taken.segments, RULES, Marks(delimiters.component, delimiters.repetition, limits))
+    return Interchange(
+        position,
+        tuple(opened.documents),
+        tuple(taken.problems + opened.problems),
+        tuple(opened.not_taken),
+        tuple(opened.groups),
+        header,
+    )
 
 
-def _document(segments: Sequence[Segment], envelope: tuple[Segment, ...]) -> Document:
-    opening, closing = segments[0], segments[-1]
-    _refuse(len(opening) < len(closing), "an ST does not name its transaction set")
-    _agree(TRANSACTION_SET, opening, closing, counted=len(segments))
-    return Document(opening[1], envelope, tuple(segments))
-
-
-def _agree(level: EnvelopeLevel, opening: Segment | None, closing: Segment, *, counted: int) -> None:
-    """Compare a trailer (count, control number) with what it ends."""
-    _refuse(opening is None, f"the {closing[0]} {control_number(closing, 2)} ends nothing")
-    expected, found = _number(level, opening), control_number(closing, 2)
-    _refuse(expected != found, f"{level.name} {expected} ends with control number {found}")
-    told = control_number(closing, 1)
-    _refuse(told != str(counted), f"{level.name} {expected} declares {told} parts and has {counted}")
-
-
-def _number(level: EnvelopeLevel, opening: Segment | None) -> str:
-    return control_number(opening, level.control)
-
-
-def _refuse(condition: bool, problem: str) -> None:
-    if condition:
-        raise _UnsoundError(problem)
-
-
-def _segments(text: str) -> tuple[Segment, list[Segment]]:
-    """Return the ISA and the segments behind it; line breaks and indentation around segments mean nothing."""
+def _header(text: str) -> tuple[Segment, Delimiters, str]:
+    """Return the ISA, how the interchange is delimited, and the text behind the ISA."""
     separator = text[3]
     parts = text.split(separator, ISA_ELEMENTS)
     if len(parts) <= ISA_ELEMENTS:
-        raise _UnsoundError(f"its ISA has {len(parts) - 1} elements instead of {ISA_ELEMENTS}")
-    delimiters, behind = _delimiters(separator, parts[-1])
-    header = tuple(part.strip() for part in parts[:-1])
-    return header, list(delimiters.read(behind))
+        raise UnreadableError(f"its ISA has {len(parts) - 1} elements instead of {ISA_ELEMENTS}")
+    header = tuple(_without_line_breaks(part).strip(BLANKS) for part in parts[:-1])
+    told = header[_REPETITION]
+    has_repetition = header[_VERSION] >= _FIRST_VERSION_WITH_REPETITIONS and len(told) == 1 and not told.isalnum()
+    component, terminator, behind = _ends(separator, parts[-1])
+    return header, Delimiters(separator, component, terminator, "", told if has_repetition else ""), behind
 
 
-def _delimiters(separator: str, behind: str) -> tuple[Delimiters, str]:
-    """Return how the interchange is delimited, and the text behind its ISA.
+def _ends(separator: str, behind: str) -> tuple[str, str, str]:
+    """Return separator of components, terminator, and the text behind the ISA.
 
     Between the last separator of the ISA and the GS stand ISA16 and the terminator. A lone character is the
     terminator where the next line ends with it too; else it is ISA16, and lines end segments.
     """
     first_group = behind.find(f"GS{separator}")
     between = behind if first_group < 0 else behind[:first_group]
-    marks = between.strip("\r\n\t ")
+    begins = len(between) - len(between.lstrip(BLANKS))
+    marks = between[begins:].rstrip(BLANKS)
     if len(marks) > 1:
-        return Delimiters(separator, marks[0], marks[1]), behind[behind.index(marks) + 2 :]
+        terminator = "\n" if marks[1] == "\r" else marks[1]
+        return marks[0], terminator, behind[begins + 2 :]
     if not marks or first_group < 0:
-        raise _UnsoundError("its ISA does not say how segments end")
-    line = behind[first_group:].split("\n", 1)[0].rstrip()
-    if line.endswith(marks):
-        return Delimiters(separator, "", marks), behind[first_group:]
-    return Delimiters(separator, marks, "\n"), behind[first_group:]
+        raise UnreadableError("its ISA does not say how segments end")
+    rest = behind[first_group:]
+    if rest.split("\n", 1)[0].rstrip(BLANKS).endswith(marks):
+        return "", marks, rest
+    return marks, "\n" if "\n" in between else "\r", rest
+
+
+def _split(text: str, delimiters: Delimiters) -> _Taken:
+    """Return the segments of a text; indentation and, where they end no segments, line breaks mean nothing."""
+    separator, terminator = delimiters.element, delimiters.segment
+    pieces = [piece.strip(BLANKS) for piece in text.split(terminator)]
+    if ("\n" not in text and "\r" not in text) or terminator in "\r\n":
+        return _Taken([tuple(piece.split(separator)) for piece in pieces if piece])
+    taken = _Taken()
+    is_a_line_each = len(re.findall(f"{re.escape(terminator)}[ \t]*[\r\n]", text)) * 2 >= len(pieces)
+    begins = re.compile(_SEGMENT_BEGINS % re.escape(separator))
+    for piece in pieces:
+        if "\n" not in piece and "\r" not in piece:
+            if piece:
+                taken.segments.append(tuple(piece.split(separator)))
+        elif is_a_line_each:
+            _take_lines(piece, separator, begins, taken)
+        else:
+            taken.segments.append(tuple(_without_line_breaks(piece).split(separator)))
+    return taken
+
+
+def _take_lines(piece: str, separator: str, begins: re.Pattern[str], taken: _Taken) -> None:
+    """Take what stands between two terminators and has several lines: of one segment, or of more than one.
+
+    Where each segment has its line, a line that begins like a segment is one, and the terminator before it is missing.
+    """
+    segments: list[str] = []
+    for line in re.split("[\r\n]+", piece):
+        if segments and not begins.match(line):
+            segments[-1] += line
+            continue
+        if segments:
+            number = len(taken.segments) + len(segments) + 1
+            what = f"the segment {segments[-1][:3].rstrip(separator)} has no terminator"
+            taken.problems.append(Problem(Fault.TERMINATOR_MISSING, number, what))
+        segments.append(line)
+    taken.segments.extend(tuple(segment.strip(BLANKS).split(separator)) for segment in segments)
+
+
+def _without_line_breaks(text: str) -> str:
+    return text.replace("\r", "").replace("\n", "")

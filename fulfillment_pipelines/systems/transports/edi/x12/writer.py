@@ -1,35 +1,26 @@
-"""One document as one interchange: ISA, GS, ST … SE, GE, IEA, with numbers and counts that agree."""
+"""Documents as one interchange: ISA, GS, ST … SE, GE, IEA, with numbers and counts that agree."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from fulfillment_pipelines.domain.x12_documents import (
-    InventoryAdjustment,
-    InventoryAdvice,
-    OrderAcknowledgment,
-    ShipNotice,
-    ShippingAdvice,
-    X12Document,
-)
-from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.systems.transports.edi.x12.elements import day
+from fulfillment_pipelines.domain.x12_documents import X12Document
+from fulfillment_pipelines.errors import BadDataError, ConfigurationError
+from fulfillment_pipelines.systems.transports.edi.envelopes import EnvelopeLevel
+from fulfillment_pipelines.systems.transports.edi.guide.documents import DocumentGuide
+from fulfillment_pipelines.systems.transports.edi.guide.elements import day
+from fulfillment_pipelines.systems.transports.edi.interchange import Segment
+from fulfillment_pipelines.systems.transports.edi.x12.elements import x12_elements
 from fulfillment_pipelines.systems.transports.edi.x12.envelope import (
     GROUP,
     INTERCHANGE,
     TRANSACTION_SET,
     Delimiters,
-    EnvelopeLevel,
-    Segment,
 )
-from fulfillment_pipelines.systems.transports.edi.x12.inventory_adjustment import adjustment_segments
-from fulfillment_pipelines.systems.transports.edi.x12.inventory_advice import inventory_segments
-from fulfillment_pipelines.systems.transports.edi.x12.order_acknowledgment import acknowledgment_segments
-from fulfillment_pipelines.systems.transports.edi.x12.ship_notice import notice_segments
-from fulfillment_pipelines.systems.transports.edi.x12.shipping_advice import advice_segments
+from fulfillment_pipelines.systems.transports.edi.x12.guides import FUNCTIONAL_IDS, guide_for
 
 MOST_CONTROL_NUMBER: Final = 999_999_999
 """Greatest number that ISA13 holds."""
@@ -73,17 +64,20 @@ class PartnerProfile:
     usage: str = "P"
 
 
-def write_interchange(profile: PartnerProfile, document: X12Document, number: int, at: datetime) -> str:
-    """Return a document in its envelopes.
+def write_interchange(
+    profile: PartnerProfile, documents: X12Document | Sequence[X12Document], number: int, at: datetime
+) -> str:
+    """Return a document in its envelopes, or several of one type in one group.
 
     Args:
         profile: How the partner wants it.
-        document: What is sent.
-        number: Control number of all three envelopes.
+        documents: What is sent. A document alone has the interchange's number; several are counted from 0001.
+        number: Control number of interchange and group.
         at: When it is sent; written in UTC.
 
     Raises:
-        BadDataError: A field of the document cannot be written; the message names it.
+        BadDataError: A field of a document cannot be written, the message names it; or there is no document, or their
+            types differ.
         ConfigurationError: The control number does not fit.
     """
     if not 1 <= number <= MOST_CONTROL_NUMBER:
@@ -92,28 +86,36 @@ def write_interchange(profile: PartnerProfile, document: X12Document, number: in
             expected=f"1 to {MOST_CONTROL_NUMBER}",
             remedy="agree with the partner on a new count, under another identifier of ours",
         )
-    set_type, functional_id, segments = _content(document, profile.delimiters)
-    body = [("ST", set_type, f"{number:04d}"), *segments]
-    body.append(_closing(TRANSACTION_SET, body[0], len(body) + 1))
-    header, group = _isa(profile, number, at), _gs(profile, functional_id, number, at)
+    several = documents if isinstance(documents, Sequence) else (documents,)
+    guide = _guide(several)
+    elements = x12_elements(guide.name, profile.delimiters)
+    header = _isa(profile, number, at)
+    group = _gs(profile, FUNCTIONAL_IDS[guide.set_type], number, at)
+    segments = [header, group]
+    for set_no, document in zip(_set_numbers(documents, number), several, strict=True):
+        body = [("ST", guide.set_type, set_no), *guide.written(document, elements)]
+        segments += [*body, _closing(TRANSACTION_SET, body[0], len(body) + 1)]
     return profile.delimiters.written(
-        [header, group, *body, _closing(GROUP, group, 1), _closing(INTERCHANGE, header, 1)]
+        [*segments, _closing(GROUP, group, len(several)), _closing(INTERCHANGE, header, 1)]
     )
 
 
-def _content(document: X12Document, delimiters: Delimiters) -> tuple[str, str, Iterator[Segment]]:
-    """Return transaction set, functional identifier (GS01) and segments."""
-    match document:
-        case OrderAcknowledgment():
-            return "855", "PR", acknowledgment_segments(document, delimiters)
-        case ShipNotice():
-            return "856", "SH", notice_segments(document, delimiters)
-        case ShippingAdvice():
-            return "945", "SW", advice_segments(document, delimiters)
-        case InventoryAdjustment():
-            return "947", "AW", adjustment_segments(document, delimiters)
-        case InventoryAdvice():
-            return "846", "IB", inventory_segments(document, delimiters)
+def _guide(documents: Sequence[X12Document]) -> DocumentGuide:
+    types = sorted({guide_for(document).set_type for document in documents})
+    if len(types) != 1:
+        raise BadDataError(
+            "The documents do not make one group.",
+            expected="one or more, all of one type",
+            found=", ".join(types) or "none",
+            remedy="write an interchange for each type",
+        )
+    return guide_for(documents[0])
+
+
+def _set_numbers(documents: X12Document | Sequence[X12Document], number: int) -> list[str]:
+    if isinstance(documents, Sequence):
+        return [f"{position:04d}" for position in range(1, len(documents) + 1)]
+    return [f"{number:04d}"]
 
 
 def _closing(level: EnvelopeLevel, opening: Segment, count: int) -> Segment:

@@ -1,0 +1,1 @@
+"""Benches: for each transport, how its systems are reached under a fault that is made on our side of the wire."""

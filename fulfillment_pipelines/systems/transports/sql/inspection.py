@@ -1,0 +1,113 @@
+"""Look at a database before it is declared: its tables and views, their columns and keys, and a few of their rows.
+
+Only reads, in one transaction. What the tables mean is guessed in `onboarding`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Inspector, inspect, select
+from sqlalchemy.exc import SAWarning
+from sqlalchemy.types import Date, DateTime, Integer, LargeBinary, Numeric, TypeEngine
+
+from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration
+from fulfillment_pipelines.systems.references import References
+from fulfillment_pipelines.systems.transports.sql.database import Database, columns_named, named_table
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedColumn:
+    """One column of a table.
+
+    Attributes:
+        name: Its name.
+        is_instant: Whether the database declares it to be a date or a time.
+        is_number: Whether it declares it to be a number.
+        values: What the rows that were read hold, as text; None where it is NULL.
+    """
+
+    name: str
+    is_instant: bool
+    is_number: bool
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedTable:
+    """One table or view.
+
+    Attributes:
+        name: Its name, with its schema where one was asked for.
+        key: Its primary key; empty where it has none that can be read as text.
+        columns: Its columns, without those of binary content.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[InspectedColumn, ...]
+
+
+def inspect_database(
+    declaration: SqlDeclaration, references: References, *, rows: int, schema: str = ""
+) -> tuple[InspectedTable, ...]:
+    """Return the tables and views of a database, in the order of their names.
+
+    Args:
+        declaration: The address of the database and its time limit; its entities do not matter.
+        references: Where the address comes from.
+        rows: How many rows of each are looked at.
+        schema: The schema to look into; the connection's own where empty.
+
+    Raises:
+        ConfigurationError: The address cannot be used, or the database refuses us.
+        SystemDownError: It cannot be reached.
+        BadDataError: A table cannot be read.
+    """
+    database = Database(declaration, references)
+    try:
+        with database.reading() as connection, warnings.catch_warnings():
+            # A type that SQLAlchemy does not know is read as the text that the driver makes of it.
+            warnings.simplefilter("ignore", SAWarning)
+            inspector = inspect(connection)
+            names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
+            return tuple(_table(connection, inspector, name, rows, schema) for name in sorted(names))
+    finally:
+        database.close()
+
+
+def _table(connection: Connection, inspector: Inspector, name: str, rows: int, schema: str) -> InspectedTable:
+    types: dict[str, TypeEngine[Any]] = {
+        column["name"]: column["type"]
+        for column in inspector.get_columns(name, schema or None)
+        if not isinstance(column["type"], LargeBinary)
+    }
+    full_name = f"{schema}.{name}" if schema else name
+    read = (
+        connection.execute(select(*named_table(full_name, columns_named(*types)).c).limit(rows)).all() if types else []
+    )
+    key = tuple(inspector.get_pk_constraint(name, schema or None)["constrained_columns"])
+    return InspectedTable(
+        name=full_name,
+        key=key if types.keys() >= set(key) else (),
+        columns=tuple(
+            InspectedColumn(
+                name=column,
+                is_instant=isinstance(type_, Date | DateTime),
+                is_number=isinstance(type_, Integer | Numeric),
+                values=tuple(_text(row[position]) for row in read),
+            )
+            for position, (column, type_) in enumerate(types.items())
+        ),
+    )
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,13 @@
+-- snapshot: tryton_wms/reservations
+-- grain: one row per order line for which stock is assigned
+select
+    landed_row_no,
+    'MOVE-' || move_no as reservation_id,
+    site as node,
+    item as sku,
+    case unit when 'u' then 'EA' else unit end as uom,
+    quantity as reserved_qty,
+    order_no as order_id,
+    line_no,
+    timezone('UTC', cast(taken_in_on as timestamp)) as reserved_at
+from landed
