@@ -38,8 +38,7 @@ COMMANDS = {
     *("switches list", "switches engage", "switches release"),
     *("rules list", "rules show", "rules table", "rules test", "systems list", "systems check"),
     *("systems drift show", "systems drift accept", "systems certify"),
-    *("systems new", "systems sql"),
-    *("systems acknowledge",),
+    *("systems new", "systems sql", "systems acknowledge", "systems listen"),
     *(
         "twin init",
         "twin stop",
@@ -51,9 +50,10 @@ COMMANDS = {
         "twin volume",
     ),
 }
-# The first two tell nothing but that they ran; the results of the others are the files they write.
+# The first three tell nothing but that they ran; the results of the others are the files they write.
 SPEAKS_NO_JSON = {
     "up",
+    "systems listen",
     "twin stop",
     "audit export",
     "config schemas",
