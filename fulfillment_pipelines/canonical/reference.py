@@ -109,6 +109,29 @@ def read_nodes(path: Path) -> Mapping[str, NodeReference]:
     return read_yaml(path, TypeAdapter(NodesSeed), what="nodes file").nodes
 
 
+def require_known_sites(nodes: Mapping[str, NodeReference], feeds: Sequence[FeedReference], path: Path) -> None:
+    """Refuse a system that speaks for a site nobody has told of: rules are run for each known site only.
+
+    A difference at another site would be found, and its cure could never be proved.
+
+    Args:
+        nodes: The known sites.
+        feeds: The declared feeds.
+        path: The file of the sites, for the error.
+
+    Raises:
+        ConfigurationError: A system's `node` is not among them.
+    """
+    strangers = sorted({(feed.system, feed.node) for feed in feeds if feed.node and feed.node not in nodes})
+    if strangers:
+        raise ConfigurationError(
+            f"{path} does not know every site that a system speaks for.",
+            expected=f"one of {', '.join(nodes)}",
+            found=", ".join(f"{node} of {system}" for system, node in strangers),
+            remedy=f"add the site to {path.name}, or correct `node:` in the system's YAML",
+        )
+
+
 def read_unit_conversions(path: Path) -> tuple[UnitConversion, ...]:
     """Read `unit_conversions.csv`.
 

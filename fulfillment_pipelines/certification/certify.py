@@ -22,7 +22,7 @@ from fulfillment_pipelines.certification.benches.files import FilesBench
 from fulfillment_pipelines.certification.benches.http import HttpBench
 from fulfillment_pipelines.certification.benches.memory import MemoryBench
 from fulfillment_pipelines.certification.benches.sql import SqlBench
-from fulfillment_pipelines.certification.checks.check import Check, Needs
+from fulfillment_pipelines.certification.checks.check import Check, Needs, told
 from fulfillment_pipelines.certification.checks.timing import percentile_95
 from fulfillment_pipelines.certification.examination import Examination
 from fulfillment_pipelines.certification.example import ExampleCorrections
@@ -34,7 +34,6 @@ from fulfillment_pipelines.certification.verdicts import (
     CheckResult,
     EntityReport,
     Finding,
-    failed,
     not_run,
 )
 from fulfillment_pipelines.certification.workbench import Workbench
@@ -166,17 +165,11 @@ def _result(examination: Examination, check: Check, entity: str) -> CheckResult:
 
 
 def _finding(examination: Examination, check: Check, entity: str) -> Finding:
-    try:
-        if check.needs is Needs.ROWS:
-            why_not = _nothing_to_look_at(examination, entity)
-            if why_not is not None:
-                return why_not
-        return check.look(examination, entity)
-    except FulfillmentError as error:
-        return failed(str(error))
-    except Exception as error:  # noqa: BLE001 - a foreign error that leaves an adapter is what is looked for
-        # Its text is not shown: what a library says may hold an address with a password.
-        return failed("An error that is not one of the product's own left the adapter.", error=type(error).__name__)
+    def look() -> Finding:
+        why_not = _nothing_to_look_at(examination, entity) if check.needs is Needs.ROWS else None
+        return check.look(examination, entity) if why_not is None else why_not
+
+    return told(look)
 
 
 def _nothing_to_look_at(examination: Examination, entity: str) -> Finding | None:

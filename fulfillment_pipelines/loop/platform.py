@@ -19,7 +19,13 @@ from typing import Self
 from fulfillment_pipelines.canonical.admission import Admitter, CanonicalFeed
 from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_references
 from fulfillment_pipelines.canonical.models import CanonicalModels
-from fulfillment_pipelines.canonical.reference import FeedReference, ReferenceData, read_nodes, read_unit_conversions
+from fulfillment_pipelines.canonical.reference import (
+    FeedReference,
+    ReferenceData,
+    read_nodes,
+    read_unit_conversions,
+    require_known_sites,
+)
 from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.delivering.fallback import require_ways_round
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
@@ -298,8 +304,11 @@ def read_reference(distributor: Distributor, feeds: Sequence[FeedReference]) -> 
     Raises:
         ConfigurationError: A file is missing or wrong; the message names it.
     """
+    sites = distributor.seeds / "nodes.yaml"
+    nodes = read_nodes(sites)
+    require_known_sites(nodes, feeds, sites)
     return ReferenceData(
-        nodes=read_nodes(distributor.seeds / "nodes.yaml"),
+        nodes=nodes,
         units=read_unit_conversions(distributor.seeds / "unit_conversions.csv"),
         calendars=read_calendars(distributor.seeds / "calendars.yaml"),
         feeds=feeds,

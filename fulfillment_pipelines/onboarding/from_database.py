@@ -56,7 +56,14 @@ def _entity(table: InspectedTable) -> SampledEntity:
         key=table.key,
         can_ask_since=True,
         fields=tuple(
-            SampledField(column.name, column.values, instant=column.is_instant, number=column.is_number)
+            SampledField(
+                column.name,
+                column.values,
+                instant=column.is_instant,
+                number=column.is_number,
+                zoned=column.is_zoned,
+                refers_to=column.refers_to,
+            )
             for column in table.columns
         ),
     )

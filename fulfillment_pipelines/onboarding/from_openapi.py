@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def _document(address: str) -> Mapping[str, Any]:
     is_url = urlsplit(address).scheme in {"http", "https"}
     try:
         content = fetch_document(address) if is_url else Path(address).read_bytes()
-        document = yaml.load(content, Loader=_TextLoader)  # noqa: S506 - a safe loader, without dates
+        document = _read(content)
     except OSError as error:
         raise ConfigurationError(
             f"The document {address} cannot be read.",
@@ -75,6 +76,14 @@ def _document(address: str) -> Mapping[str, Any]:
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         raise _no_openapi(address, "no `paths`")
     return document
+
+
+def _read(content: bytes) -> Any:
+    """JSON is read as JSON: reading it as the YAML that it also is takes a hundred times as long."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return yaml.load(content, Loader=_TextLoader)  # noqa: S506 - a safe loader, without dates
 
 
 class _TextLoader(yaml.SafeLoader):

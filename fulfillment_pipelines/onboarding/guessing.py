@@ -6,7 +6,7 @@ Every guess says how sure it is, from 0 to 1. What is not sure enough is not gue
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
 
@@ -224,10 +224,12 @@ def _guess(
     found = _assigned(contract, entity, seen, words, thesaurus)
     if node:
         found.pop("node", None)
+    by_name = {field.name: field for field in entity.fields}
     columns = [
-        guess_value(column, found[column.name][0], found[column.name][1], seen[found[column.name][0]], thesaurus)
+        _referring(guess_value(column, field, sure_of, seen[field], thesaurus), by_name[field])
         for column in contract.columns
         if column.name in found
+        for field, sure_of in [found[column.name]]
     ]
     missing = {
         column.name: _nearest(column, entity, seen, words, thesaurus)
@@ -237,6 +239,13 @@ def _guess(
     key, reason = _key(entity, contract, {column.column: column.field for column in columns})
     since = _since(entity, seen, thesaurus)
     return EntityGuess(entity, contract, sure, _told(others), tuple(columns), missing, key, reason, since)
+
+
+def _referring(guess: ColumnGuess, field: SampledField) -> ColumnGuess:
+    """Ask about a reference: another table's internal number is seldom the one that other systems know."""
+    if not field.refers_to:
+        return guess
+    return replace(guess, remark=f"refers to {field.refers_to}: do other systems know it by that?")
 
 
 def _told(candidates: Candidates) -> Candidates:

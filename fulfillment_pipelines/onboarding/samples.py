@@ -21,6 +21,7 @@ class SampledField:
         instant: Whether the source itself declares it to be a date or a time.
         number: Whether the source itself declares it to be a number.
         zoned: Whether the source itself declares that its times name their zone.
+        refers_to: The field of another list that it refers to, as the source declares; empty where it does not.
     """
 
     name: str
@@ -28,6 +29,7 @@ class SampledField:
     instant: bool = False
     number: bool = False
     zoned: bool = False
+    refers_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

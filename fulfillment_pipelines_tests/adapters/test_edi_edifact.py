@@ -218,6 +218,45 @@ def test_a_partner_who_answers_nothing_has_a_document_once_it_was_sent_on(exchan
     assert list((folder / "outbound").iterdir()) == []
 
 
+def control(*segments: str, sender: str = "5412345000013", time: str = "1000") -> str:
+    """Return a CONTRL of the partner."""
+    body = "".join(f"{segment}'" for segment in segments)
+    return (
+        f"UNB+UNOC:3+{sender}:14+4012345000009:14+260302:{time}+9'UNH+1+CONTRL:2:2:UN'{body}"
+        f"UNT+{len(segments) + 2}+1'UNZ+1+9'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "observed"),
+    [
+        ([control("UCI+31+US+THEM+8", "UCM+31+ORDRSP:D:96A:UN+7")], Observed.APPLIED),
+        ([control("UCI+31+US+THEM+7")], Observed.APPLIED),
+        ([control("UCI+31+US+THEM+4")], Observed.ABSENT),
+        ([control("UCI+31+US+THEM+8", "UCM+31+ORDRSP:D:96A:UN+4")], Observed.ABSENT),
+        ([control("UCI+31+US+THEM+4"), control("UCI+31+US+THEM+7", time="1100")], Observed.APPLIED),
+        ([control("UCI+31+US+THEM+7"), control("UCI+31+US+THEM+4", time="1100")], Observed.ABSENT),
+        ([control("UCI+32+US+THEM+7")], Observed.QUEUED),
+        ([control("UCI+31+US+THEM+8", "UCM+32+ORDRSP:D:96A:UN+4")], Observed.QUEUED),
+        ([control("UCI+31+US+THEM+4", sender="SOMEBODY")], Observed.QUEUED),
+        ([control("UCF+31")], Observed.QUEUED),
+        ([control("UCI+31+US+THEM+4")[:90]], Observed.QUEUED),
+    ],
+)
+def test_a_partner_who_answers_has_a_document_when_its_control_message_says_so(
+    *, declare: Any, referring: Any, clock: FixedClock, folder: Path, answers: list[str], observed: Observed
+) -> None:
+    declaration = declare(DECLARATION.replace("syntax: edifact", "syntax: edifact\n    answers: contrl"))
+    sink = FileSystem(declaration, referring(EXCHANGE_FOLDER=str(folder)), clock, MemoryControlNumbers(clock)).sink()
+    sink.apply(ANSWERED)
+    (folder / "outbound" / "key-1.edi").rename(folder / "sent" / "key-1.edi")
+    assert sink.read_back(ANSWERED) is Observed.QUEUED
+
+    for number, text in enumerate(answers):
+        (folder / "in" / f"{number}.edi").write_text(text, encoding="iso-8859-1")
+    assert sink.read_back(ANSWERED) is observed
+
+
 def test_what_the_message_cannot_say_is_rejected_before_it_takes_a_number(exchange: FileSystem, folder: Path) -> None:
     sink = exchange.sink()
     with pytest.raises(RejectedError, match="'status' of the order acknowledgment cannot be written as EDIFACT"):

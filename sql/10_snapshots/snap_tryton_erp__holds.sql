@@ -1,5 +1,12 @@
 -- snapshot: tryton_erp/holds
 -- grain: one row per quotation, which nobody may work on before a person has confirmed it
+with
+
+quotations as (
+    select landed_row_no, number, try_cast(sale_date as json) as sale_date
+    from landed
+)
+
 select
     landed_row_no,
     'quotation/' || number as hold_id,
@@ -7,11 +14,8 @@ select
     'OTHER' as hold_type,
     'CREATED' as status,
     'sales' as placed_by,
-    make_timestamptz(
-        cast(json_extract_string(sale_date, '$.year') as bigint),
-        cast(json_extract_string(sale_date, '$.month') as bigint),
-        cast(json_extract_string(sale_date, '$.day') as bigint),
-        0, 0, 0, 'UTC'
-    ) as placed_at,
+    json_extract_string(sale_date, '$.year')
+    || '-' || lpad(json_extract_string(sale_date, '$.month'), 2, '0')
+    || '-' || lpad(json_extract_string(sale_date, '$.day'), 2, '0') || 'T00:00:00Z' as placed_at,
     null as resolved_at
-from landed
+from quotations

@@ -14,5 +14,5 @@ select
         when 'return' then 'RETURN'
         else reason
     end as movement_type,
-    timezone('UTC', cast(moved_on as timestamp)) as moved_at
+    moved_on || 'T00:00:00Z' as moved_at
 from landed

@@ -12,8 +12,8 @@ select
     quantity as released_qty,
     case when shipment_state in ('picked', 'packed', 'done') then quantity else '0' end as picked_qty,
     case when shipment_state in ('picked', 'packed', 'done') then 'CLOSED' else 'OPEN' end as pick_status,
-    timezone('UTC', cast(taken_in_on as timestamp)) as released_at,
-    timezone('UTC', cast(taken_in_on as timestamp)) as acked_at,
-    case when shipment_state = 'done' then timezone('UTC', cast(left_on as timestamp)) end as picked_at,
-    case when shipment_state = 'done' then timezone('UTC', cast(left_on as timestamp)) end as packed_at
+    taken_in_on || 'T00:00:00Z' as released_at,
+    taken_in_on || 'T00:00:00Z' as acked_at,
+    case when shipment_state = 'done' then left_on || 'T00:00:00Z' end as picked_at,
+    case when shipment_state = 'done' then left_on || 'T00:00:00Z' end as packed_at
 from landed

@@ -9,5 +9,5 @@ select
     quantity as reserved_qty,
     order_no as order_id,
     line_no,
-    timezone('UTC', cast(taken_in_on as timestamp)) as reserved_at
+    taken_in_on || 'T00:00:00Z' as reserved_at
 from landed

@@ -9,6 +9,6 @@ select
     item as sku,
     case unit when 'u' then 'EA' else unit end as uom,
     quantity as shipped_qty,
-    timezone('UTC', cast(left_on as timestamp)) as shipped_at,
+    left_on || 'T00:00:00Z' as shipped_at,
     null as confirmed_at
 from landed

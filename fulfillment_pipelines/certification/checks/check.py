@@ -1,4 +1,4 @@
-"""The shape of a check."""
+"""The shape of a check, and what is said where one breaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from fulfillment_pipelines.certification.examination import Examination
-from fulfillment_pipelines.certification.verdicts import Area, Finding
+from fulfillment_pipelines.certification.verdicts import Area, Finding, failed
+from fulfillment_pipelines.errors import FulfillmentError
 
 Look: TypeAlias = Callable[[Examination, str], Finding]
 """Looks at one entity of a system; at the system as a whole where the entity is empty."""
@@ -41,3 +42,14 @@ class Check:
     needs: Needs
     look: Look
     per_entity: bool = True
+
+
+def told(act: Callable[[], Finding]) -> Finding:
+    """Return what a look said; an error that was not looked for is a promise broken, whoever made it."""
+    try:
+        return act()
+    except FulfillmentError as error:
+        return failed(str(error))
+    except Exception as error:  # noqa: BLE001 - a foreign error that leaves an adapter is what is looked for
+        # Its text is not shown: what a library says may hold an address with a password.
+        return failed("An error that is not one of the product's own left the adapter.", error=type(error).__name__)

@@ -22,36 +22,43 @@ from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
 from fulfillment_pipelines.errors import BadDataError, FulfillmentError
 from fulfillment_pipelines.snapshots.drift import DriftKind, differences
 from fulfillment_pipelines.snapshots.shapes import shape_of
-from fulfillment_pipelines.systems.declaration import SqlEntity
+from fulfillment_pipelines.systems.declaration import EntityDeclaration, SqlEntity
 
 _ABSENT_COLUMN = "certification_absent"
+_NEVER_STRUCK = "The fault never struck: the system was not reached by way of the test."
 
 
 def tells_a_field_that_is_gone(examination: Examination, entity: str) -> Finding:
     """A pull from a system that has lost a declared field is refused, and the field is named."""
     declared = examination.subject.declaration.entities[entity]
-    required = [name for name in declared.required_fields if name not in declared.key] or list(declared.required_fields)
-    field = _ABSENT_COLUMN if isinstance(declared, SqlEntity) else required[-1]
+    if not declared.required_fields:
+        return not_applicable("Every field is optional: any of them may be gone.")
+    field = _ABSENT_COLUMN if isinstance(declared, SqlEntity) else _least_needed(declared)
     connection = examination.bent(Fault.FIELD_GONE, entity, field=field)
     if isinstance(connection, Finding):
         return connection
-    how = (
-        "a column was declared that the table has not" if isinstance(declared, SqlEntity) else "taken out of the answer"
-    )
     with connection as bent:
         try:
             examination.pull(bent.system, entity)
-        except BadDataError as error:
-            if field in error.what:
-                return passed(
-                    f"Without the field {field}, nothing is taken: it is told by name.", how=how, told=error.what
-                )
-            return failed(f"The field {field} was gone, and the error does not name it.", told=error.what)
         except FulfillmentError as error:
-            return failed(f"The field {field} was gone, and something else was told.", told=error.what)
+            return _told_of_the_gone(field, error) if bent.struck() else not_run(_NEVER_STRUCK, told=error.what)
         if not bent.struck():
             return not_run(f"The field {field} could not be taken out of the answer.")
-    return failed(f"The field {field} was gone, and the rows were taken without a word.", how=how)
+    return failed(f"The field {field} was gone, and the rows were taken without a word.")
+
+
+def _least_needed(declared: EntityDeclaration) -> str:
+    """Return the last required field, of the key only where all of them are."""
+    required = declared.required_fields
+    return next((name for name in reversed(required) if name not in declared.key), required[-1])
+
+
+def _told_of_the_gone(field: str, error: FulfillmentError) -> Finding:
+    if not isinstance(error, BadDataError):
+        return failed(f"The field {field} was gone, and something else was told.", told=error.what)
+    if field not in error.what:
+        return failed(f"The field {field} was gone, and the error does not name it.", told=error.what)
+    return passed(f"Without the field {field}, nothing is taken: it is told by name.", told=error.what)
 
 
 def tells_a_field_more(examination: Examination, entity: str) -> Finding:

@@ -43,6 +43,8 @@ def never_takes_half_for_whole(examination: Examination, entity: str) -> Finding
         try:
             pulled = examination.pull(bent.system, entity)
         except (SystemDownError, BadDataError) as error:
+            if not bent.struck():
+                return _never_struck(error)
             return passed("An answer that breaks off is told, and nothing of it is taken.", told=error.what)
         if not bent.struck():
             return not_run("The answer is too short to break off in its middle.", rows=rows)
@@ -116,6 +118,8 @@ def waits_when_asked(examination: Examination, entity: str) -> Finding:
         try:
             pulled = examination.pull(bent.system, entity)
         except FulfillmentError as error:
+            if not bent.struck():
+                return _never_struck(error)
             return failed(
                 "The system was busy once, and the pull was given up.", attempts=bent.attempts, told=error.what
             )
@@ -143,6 +147,8 @@ def renews_credentials(examination: Examination, entity: str) -> Finding:
         try:
             pulled = examination.pull(bent.system, entity)
         except FulfillmentError as error:
+            if not bent.struck():
+                return _never_struck(error)
             return failed("The credentials were refused once, and the pull was given up.", told=error.what)
         if not bent.struck():
             return not_run("No answer could be replaced: there was none with rows.")
@@ -159,13 +165,20 @@ def tells_refused_credentials(examination: Examination, entity: str) -> Finding:
     with connection as bent:
         try:
             examination.pull(bent.system, entity)
-        except ConfigurationError as error:
-            return passed("Credentials that are refused for ever are told as such.", told=error.what)
         except FulfillmentError as error:
+            if not bent.struck():
+                return _never_struck(error)
+            if isinstance(error, ConfigurationError):
+                return passed("Credentials that are refused for ever are told as such.", told=error.what)
             return failed("The credentials were refused, and something else was told.", told=error.what)
         if not bent.struck():
             return not_run("No answer could be replaced: there was none with rows.")
     return failed("The credentials were refused, and that was taken for an answer.")
+
+
+def _never_struck(error: FulfillmentError) -> Finding:
+    """An error before the fault says nothing of the fault: the way through the test's own proxy may be closed."""
+    return not_run("The fault never struck: the system was not reached by way of the test.", told=error.what)
 
 
 def _same_rows(examination: Examination, entity: str, pulled: Pulled, said: str, evidence: dict[str, str]) -> Finding:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from fulfillment_pipelines.certification.benches.bench import Bent, Fault
+from fulfillment_pipelines.certification.checks.check import told
 from fulfillment_pipelines.certification.examination import Examination, Step
 from fulfillment_pipelines.certification.example import ExampleCorrections
 from fulfillment_pipelines.certification.verdicts import Finding, Verdict, failed, not_applicable, not_run, passed
@@ -62,12 +63,14 @@ class Rehearsal:
                 Step.READ_BACK: lambda: self._seen(sink),
                 Step.TWICE: lambda: self._again(system, sink),
             }
-            for step, act in steps.items():
-                findings[step] = _told(act)
-                if findings[step].verdict is Verdict.FAILED:
-                    break
-            if self._may_be_there:
-                findings[Step.UNDONE] = _told(lambda: self._taken_back(sink))
+            try:
+                for step, act in steps.items():
+                    findings[step] = told(act)
+                    if findings[step].verdict is Verdict.FAILED:
+                        break
+            finally:  # also where somebody interrupts
+                if self._may_be_there:
+                    findings[Step.UNDONE] = told(lambda: self._taken_back(sink))
         return findings
 
     @property
@@ -126,23 +129,23 @@ class Rehearsal:
             try:
                 self._receipt = self._sink_of(bent.system).apply(self._correction)
             except UnknownOutcomeError as error:
-                told = error.what
+                said = error.what
             except FulfillmentError as error:
                 return failed("The answer was lost, and something else was told.", told=error.what)
             else:
                 unseen = not_run("The answer could not be lost: its moment was not seen on the wire.")
                 known = failed("The answer was lost, and a receipt was given all the same.")
                 return known if bent.struck() else unseen
-        return self._found_out(sink, told)
+        return self._found_out(sink, said)
 
-    def _found_out(self, sink: CorrectionSink, told: str) -> Finding:
+    def _found_out(self, sink: CorrectionSink, error: str) -> Finding:
         seen = self._awaited(sink, _SEEN)
         if seen in _SEEN:
             said = "An answer that is lost leaves an unknown outcome, and reading back says what became of it."
-            return passed(said, told=told, read_back=seen.value)
+            return passed(said, told=error, read_back=seen.value)
         if getattr(self.examination.subject.declaration.messages[self._correction.message], "then", ()):
             said = "An answer that is lost leaves an unknown outcome; the steps that follow are still to be sent."
-            return passed(said, told=told, read_back=seen.value)
+            return passed(said, told=error, read_back=seen.value)
         return failed("The answer was lost, and reading back does not find the effect.", read_back=seen.value)
 
     def _seen(self, sink: CorrectionSink) -> Finding:
@@ -208,13 +211,6 @@ class Rehearsal:
             self.examination.wait(self.examination.policy.poll_seconds)
             seen = sink.read_back(correction or self._correction)
         return seen
-
-
-def _told(act: Callable[[], Finding]) -> Finding:
-    try:
-        return act()
-    except FulfillmentError as error:
-        return failed(str(error))
 
 
 def _shown(receipt: Receipt | None) -> str:

@@ -99,8 +99,6 @@ class EdifactParty(Declared):
 class EdifactPartner(Declared):
     """One trading partner who takes EDIFACT: messages of directory D.96A, character set UNOC.
 
-    It answers nothing: a document is taken for received once it was sent on.
-
     Attributes:
         syntax: EDIFACT.
         sender: Us.
@@ -108,6 +106,7 @@ class EdifactPartner(Declared):
         association: Guideline of the messages (0057), for example EAN008.
         line_break: Written behind each segment.
         usage: P for production, T for tests (0035).
+        answers: Whether the partner answers with CONTRLs; one who does not has a document once it was sent on.
         first_control_number: Reference of our first interchange, where the partner has had others before.
     """
 
@@ -117,6 +116,7 @@ class EdifactPartner(Declared):
     association: str = Declares(default="", pattern=r"^[A-Z0-9]{0,6}$")
     line_break: Literal["", "\n", "\r\n"] = ""
     usage: Literal["P", "T"] = "P"
+    answers: Literal["none", "contrl"] = "none"
     first_control_number: int = Declares(default=1, ge=1, le=999_999_999)
 
 
@@ -142,7 +142,7 @@ class DocumentMessage(Declared):
         drop: Path template of the file, with payload fields and `idempotency_key` in braces.
         sent: Glob of the file once it was sent on, with the same in braces.
         rejected: Path template of a file that is not sent on.
-        answers: Glob of the files among which the partner's 997s are.
+        answers: Glob of the files among which the partner's 997s or CONTRLs are.
         fields: Field of the document to where its value comes from.
         line: Field of its line to where its value comes from.
     """

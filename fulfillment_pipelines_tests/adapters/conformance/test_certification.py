@@ -134,3 +134,33 @@ def test_system_that_is_away_after_the_example_was_sent_says_to_take_it_back_by_
     (result,) = certify(rig, "write.undone")
     assert result.verdict is Verdict.FAILED
     assert "by hand" in result.said
+
+
+@pytest.mark.parametrize("rig", ["http"], indirect=True)
+def test_fault_that_never_struck_proves_nothing(rig: Any, certify: Certify, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(_: Any, __: Any) -> Any:
+        raise OSError("The way through the proxy is closed.")
+
+    monkeypatch.setattr("fulfillment_pipelines.certification.benches.http_proxy.FaultProxy._forward", lose)
+    rig.hold(rows(9))
+    struck = ("drift.gone", "outage.cut", "outage.slow", "limit.rate", "auth.renewed", "auth.refused")
+    assert {result.check_id: result.verdict for result in certify(rig, *struck)} == dict.fromkeys(struck, NOT_RUN)
+
+
+@pytest.mark.parametrize("rig", ["memory"], indirect=True)
+def test_example_is_taken_back_even_where_somebody_interrupts(
+    rig: Any, certify: Certify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.hold(rows(1))
+    sink = type(rig.system.sink())
+    look = sink.read_back
+
+    def interrupted(self: Any, correction: Any) -> Any:
+        if rig.quantity("L1") == "7" and not correction.idempotency_key.endswith("-undo"):
+            raise KeyboardInterrupt
+        return look(self, correction)
+
+    monkeypatch.setattr(sink, "read_back", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        certify(rig, "write.read_back")
+    assert rig.quantity("L1") == "5"

@@ -155,3 +155,18 @@ def test_json_says_the_same_as_the_page(tmp_path: Path) -> None:
 def test_hash_changes_with_every_word_of_the_certificate() -> None:
     otherwise = replace(SOUND, results=(result(Verdict.PASSED, "access.answers", "", "It was so."), SOUND.results[1]))
     assert otherwise.sha256 != SOUND.sha256
+
+
+COMMITTED = sorted((Path(__file__).parents[3] / "docs" / "certificates").glob("*.json"))
+
+
+@pytest.mark.parametrize("data", COMMITTED, ids=[path.stem for path in COMMITTED])
+def test_committed_page_is_that_of_the_json_beside_it(data: Path) -> None:
+    said = json.loads(data.read_text(encoding="utf-8"))
+    page = data.with_suffix(".html").read_text(encoding="utf-8")
+    assert f"sha256 {said['sha256']}" in text_of(page)
+    assert said["declaration_sha256"] in page
+
+
+def test_there_are_committed_certificates() -> None:
+    assert {"finance", "portal", "wms_north"} <= {path.stem for path in COMMITTED}

@@ -22,6 +22,12 @@ def test_checks_have_identities_of_their_own_and_stand_by_area() -> None:
     assert list(dict.fromkeys(check.area for check in CHECKS)) == list(Area)
 
 
+def test_every_check_is_documented_under_its_promise() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "certificates" / "README.md").read_text(encoding="utf-8")
+    documented = [line.split(" | ")[:2] for line in document.splitlines() if line.startswith("| `")]
+    assert documented == [[f"| `{check.check_id}`", check.title] for check in CHECKS]
+
+
 @pytest.mark.parametrize(
     ("rows", "declared", "sizes"),
     [(9, None, (2, 3)), (335, 500, (68, 67)), (848, 500, (170, 424)), (2, 500, (1,)), (1, 500, ()), (7, 4, (2,))],

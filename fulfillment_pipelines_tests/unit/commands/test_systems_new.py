@@ -79,7 +79,7 @@ def test_the_name_of_a_system_that_has_snapshot_sql_is_refused(
 def test_the_sql_of_a_mapping_is_printed_as_a_file_would_hold_it(
     fulfillment: Callable[..., Any], stock: Path, tmp_path: Path
 ) -> None:
-    fulfillment("systems", "new", "wms_new", "--from-file", str(stock), "--node", "NEW", "--into", str(tmp_path))
+    fulfillment("systems", "new", "wms_new", "--from-file", str(stock), "--node", "EAST", "--into", str(tmp_path))
     config = tmp_path / "distributor.yaml"
     config.write_text(f"distributor: d\ntitle: D\nsystems: [wms_new.yaml]\nseeds: {ROOT / 'data' / 'seeds'}\n")
     said = fulfillment("systems", "sql", "wms_new", "stock_levels", "--config", str(config))
@@ -88,7 +88,7 @@ def test_the_sql_of_a_mapping_is_printed_as_a_file_would_hold_it(
         "-- grain: one row per item and node: the position one system holds",
         "select",
         "    landed_row_no,",
-        "    'NEW' as node,",
+        "    'EAST' as node,",
         "    article as sku,",
         "    unit as uom,",
         "    on_hand as on_hand_qty,",
@@ -96,6 +96,17 @@ def test_the_sql_of_a_mapping_is_printed_as_a_file_would_hold_it(
         "    free as available_qty",
         "from landed",
     ]
+
+
+def test_a_site_that_nobody_has_told_of_is_refused_at_the_start(
+    fulfillment: Callable[..., Any], stock: Path, tmp_path: Path
+) -> None:
+    fulfillment("systems", "new", "wms_new", "--from-file", str(stock), "--node", "NEW", "--into", str(tmp_path))
+    config = tmp_path / "distributor.yaml"
+    config.write_text(f"distributor: d\ntitle: D\nsystems: [wms_new.yaml]\nseeds: {ROOT / 'data' / 'seeds'}\n")
+    said = fulfillment("systems", "list", "--config", str(config))
+    assert said.exit_code == 2
+    assert "NEW of wms_new" in said.stderr
 
 
 def test_the_sql_of_a_file_is_printed_as_it_is(fulfillment: Callable[..., Any]) -> None:

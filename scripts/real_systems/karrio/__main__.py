@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 from pathlib import Path
 
@@ -14,10 +15,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Path("data/runtime/karrio"), help="folder for its database")
     home = parser.parse_args().home.resolve()
-    with whole_running(home) as running:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by default it would leave the server running
+    with contextlib.suppress(KeyboardInterrupt), whole_running(home) as running:
         print(f"Karrio answers at {running.server.url}")  # noqa: T201 -- a command speaks to its user
-        print(f"references are in {running.references}; stop with Ctrl-C")  # noqa: T201 -- as above
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        print(f"references are in {running.references}; stop with Ctrl-C", flush=True)  # noqa: T201 -- as above
+        signal.pause()
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ def _serving(software: Path, home: Path) -> Iterator[httpx.Client]:
         "VENDURE_PORT": str(port),
         "VENDURE_DATABASE": str(home / _DATABASE),
         "VENDURE_PASSWORD": _PASSWORD,
+        "VENDURE_DISABLE_TELEMETRY": "true",
     }
     address = f"http://127.0.0.1:{port}"
     with (

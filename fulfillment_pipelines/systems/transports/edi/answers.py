@@ -1,4 +1,4 @@
-"""What a trading partner answers to a document of ours: the 997, by its control numbers."""
+"""What a trading partner answers to a document of ours: the 997 or CONTRL, by its control numbers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from fulfillment_pipelines.systems.transports.edi.edifact.control import (
+    CONTROL,
+    actions,
+    interchange_answered,
+    prepared,
+)
 from fulfillment_pipelines.systems.transports.edi.envelopes import control_number
 from fulfillment_pipelines.systems.transports.edi.interchange import Document, Interchange, Segment, element
+from fulfillment_pipelines.systems.transports.edi.syntaxes import read_any
 from fulfillment_pipelines.systems.transports.edi.x12.envelope import GROUP
-from fulfillment_pipelines.systems.transports.edi.x12.reader import read_interchanges
 from fulfillment_pipelines.systems.transports.files.folder import Folder
 
 ACKNOWLEDGMENT: Final = "997"
+_ANSWERS: Final = (ACKNOWLEDGMENT, CONTROL)
 
 _Group: TypeAlias = tuple[str, str, str]
 """Who answers whom about which group."""
@@ -58,7 +65,7 @@ class Answer:
 
 
 class AnswerBook:
-    """The 997s of a folder. A file is read when it is new or has changed, and not again.
+    """The 997s and CONTRLs of a folder. A file is read when it is new or has changed, and not again.
 
     Args:
         folder: Where they lie.
@@ -100,16 +107,20 @@ class AnswerBook:
 
 
 def _acknowledgments(content: bytes | None) -> Iterator[Document]:
-    if content is None or ACKNOWLEDGMENT.encode() not in content:
+    if content is None or not any(kind.encode() in content for kind in _ANSWERS):
         return
-    for found in read_interchanges(content.decode("utf-8", errors="replace")):
+    for found in read_any(content.decode("utf-8", errors="replace")):
         if isinstance(found, Interchange):
-            yield from (document for document in found.documents if document.type == ACKNOWLEDGMENT)
+            yield from (document for document in found.documents if document.type in _ANSWERS)
 
 
 def _indexed(documents: Iterable[Document]) -> dict[_Group, list[Document]]:
     by_group: dict[_Group, list[Document]] = {}
     for document in documents:
+        if document.type == CONTROL:
+            if about := interchange_answered(document):
+                by_group.setdefault(about, []).append(document)
+            continue
         group = document.envelope[0]
         numbers = {control_number(segment, 2) for segment in document.segments if segment[0] == "AK1"}
         for number in numbers:
@@ -118,8 +129,12 @@ def _indexed(documents: Iterable[Document]) -> dict[_Group, list[Document]]:
 
 
 def _answers(document: Document, sent: SentDocument) -> Iterator[Answer]:
-    """Yield what a 997 says of the document; a 997 that names no documents answers all of its group."""
-    said_at = _saidelement(document.envelope[0])
+    """Yield what an answer says of the document; a 997 that names no documents answers all of its group."""
+    if document.type == CONTROL:
+        codes = actions(document, str(sent.number), sent.set_type)
+        yield from (Answer(code, prepared(document)) for code in codes)
+        return
+    said_at = _said_at(document.envelope[0])
     number, in_group, named, this_one = str(sent.number), False, False, False
     for segment in document.segments:
         match segment[0]:
@@ -139,5 +154,5 @@ def document_id(sent: SentDocument) -> str:
     return f"{sent.receiver}/OUT/{sent.set_type}/{sent.number}-{sent.number:04d}"
 
 
-def _saidelement(group: Segment) -> str:
+def _said_at(group: Segment) -> str:
     return element(group, GROUP.control - 2) + element(group, GROUP.control - 1)

@@ -21,6 +21,7 @@ from fulfillment_pipelines.systems.transports.edi.answers import (
     document_id,
 )
 from fulfillment_pipelines.systems.transports.edi.documents import document_of
+from fulfillment_pipelines.systems.transports.edi.edifact.control import CONTROL
 from fulfillment_pipelines.systems.transports.edi.outgoing import (
     AnyPartner,
     interchange_number,
@@ -135,14 +136,15 @@ class EdiSink:
     ) -> _Sight:
         """Return what is seen of a document that has a number and lies in no place of ours."""
         is_sent = bool(self._folder.glob(filled_path(correction, message.sent)))
-        if isinstance(partner, EdifactPartner):  # who answers nothing
+        if isinstance(partner, EdifactPartner) and partner.answers == "none":
             return _Sight(Observed.APPLIED if is_sent else Observed.ABSENT)
         answer = self._answers.newest_answer(message.answers, _sent(message, partner, control))
         if answer is None:
             return _Sight(Observed.QUEUED if is_sent else Observed.ABSENT)
         if answer.is_acceptance:
             return _Sight(Observed.APPLIED)
-        return _Sight(Observed.ABSENT, f"the partner's {ACKNOWLEDGMENT} says {answer.code}")
+        kind = CONTROL if isinstance(partner, EdifactPartner) else ACKNOWLEDGMENT
+        return _Sight(Observed.ABSENT, f"the partner's {kind} says {answer.code}")
 
     def _partner(self, correction: Correction, message: DocumentMessage) -> AnyPartner:
         source = message.partner

@@ -16,6 +16,7 @@ from fulfillment_pipelines.domain.correction import Scalar
 from fulfillment_pipelines.systems.declaration.http import ErrorKind
 from fulfillment_pipelines.systems.declaration.http_messages import RefusedWhen
 from fulfillment_pipelines.systems.declaration.http_requests import RequestForm
+from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import field_at
 from fulfillment_pipelines.systems.transports.messages import same_value
 
@@ -76,7 +77,7 @@ def problem_in(response: httpx.Response, form: RequestForm, codes: Mapping[str, 
     if form is RequestForm.REST or not (response.is_success or response.status_code in _MAY_TELL):
         return None
     try:
-        body = json.loads(response.content)
+        body = read_json(response.content)
     except ValueError:
         return None
     if not isinstance(body, Mapping):

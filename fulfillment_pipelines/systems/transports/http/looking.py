@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -14,6 +12,7 @@ from fulfillment_pipelines.domain.correction import Scalar
 from fulfillment_pipelines.errors import BadDataError, DuplicateEffectError, RejectedError, RetryableError
 from fulfillment_pipelines.systems.declaration.http_messages import HttpLook, HttpLookup, HttpSkipIf
 from fulfillment_pipelines.systems.transports.http.filling import MessageValues
+from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import field_at
 from fulfillment_pipelines.systems.transports.http.session import HttpSession
 from fulfillment_pipelines.systems.transports.messages import same_value
@@ -143,7 +142,7 @@ def _in_our_codes(record: Mapping[str, Any], codes: Mapping[str, Mapping[str, st
 def _records(response: httpx.Response, path: str) -> list[Mapping[str, Any]] | None:
     """Return the records of an answer; None where it cannot be read. A null where they would stand is none."""
     try:
-        body = json.loads(response.content, parse_float=Decimal)
+        body = read_json(response.content, exact=True)
     except ValueError:
         return None
     found = field_at(body, path)

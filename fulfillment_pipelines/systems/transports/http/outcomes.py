@@ -21,6 +21,7 @@ from fulfillment_pipelines.systems.declaration.http import ErrorKind
 from fulfillment_pipelines.systems.declaration.http_messages import HttpStep
 from fulfillment_pipelines.systems.declaration.http_requests import RequestForm
 from fulfillment_pipelines.systems.transports.http.answers import Problem, lacks_result, problem_in, typed_refusal
+from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import field_at
 from fulfillment_pipelines.systems.transports.http.refusals import retry_after_seconds
 
@@ -92,7 +93,7 @@ def _body(what: str, response: httpx.Response, form: RequestForm) -> Any:
     if not response.content and form is RequestForm.REST:
         return None
     try:
-        body = response.json()
+        body = read_json(response.content)
     except ValueError:
         body = None
     else:

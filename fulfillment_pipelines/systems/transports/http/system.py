@@ -5,7 +5,6 @@ Requests are in `session.py`, the order of pages in `paging.py`, messages in `si
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from fulfillment_pipelines.systems.declaration.parts import FieldAsOf, FixedAsOf
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import (
     PageAnswer,
     PageRequest,
@@ -228,7 +228,7 @@ class HttpSource:
 
     def _json(self, response: httpx.Response, where: str) -> Any:
         try:
-            return json.loads(response.content)
+            return read_json(response.content)
         except ValueError as error:  # undecodable bytes are one, too
             raise self._unreadable(where, "JSON", f"{response.headers.get('Content-Type')}, {error}") from error
 

@@ -25,6 +25,7 @@ from fulfillment_pipelines.systems.declaration.http_auth import (
 from fulfillment_pipelines.systems.declaration.http_requests import JsonRpcVersion
 from fulfillment_pipelines.systems.transports.http.answers import problem_in
 from fulfillment_pipelines.systems.transports.http.filling import filled, in_text
+from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import field_at
 from fulfillment_pipelines.systems.transports.http.requests import versioned, wrapped
 
@@ -222,7 +223,7 @@ class SessionToken(FetchedHeaders):
 
     def _taken(self, response: httpx.Response) -> dict[str, Any]:
         try:
-            body = response.json()
+            body = read_json(response.content)
         except ValueError:
             body = None
         taken = {
@@ -270,7 +271,7 @@ def _token_answer(
             remedy="correct the references under `transport.auth`, or have the client enabled",
         )
     try:
-        answer = response.json()
+        answer = read_json(response.content)
     except ValueError as error:
         raise _unreadable_token(system, error) from error
     return answer if isinstance(answer, Mapping) else {}

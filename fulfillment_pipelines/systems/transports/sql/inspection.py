@@ -27,12 +27,16 @@ class InspectedColumn:
         name: Its name.
         is_instant: Whether the database declares it to be a date or a time.
         is_number: Whether it declares it to be a number.
+        is_zoned: Whether it declares that the times name their zone.
+        refers_to: The column of another table that it refers to, as `table.column`; empty for none.
         values: What the rows that were read hold, as text; None where it is NULL.
     """
 
     name: str
     is_instant: bool
     is_number: bool
+    is_zoned: bool
+    refers_to: str
     values: tuple[str | None, ...]
 
 
@@ -89,6 +93,11 @@ def _table(connection: Connection, inspector: Inspector, name: str, rows: int, s
     read = (
         connection.execute(select(*named_table(full_name, columns_named(*types)).c).limit(rows)).all() if types else []
     )
+    referred = {
+        own: f"{foreign['referred_table']}.{theirs}"
+        for foreign in inspector.get_foreign_keys(name, schema or None)
+        for own, theirs in zip(foreign["constrained_columns"], foreign["referred_columns"], strict=False)
+    }
     key = tuple(inspector.get_pk_constraint(name, schema or None)["constrained_columns"])
     return InspectedTable(
         name=full_name,
@@ -98,6 +107,8 @@ def _table(connection: Connection, inspector: Inspector, name: str, rows: int, s
                 name=column,
                 is_instant=isinstance(type_, Date | DateTime),
                 is_number=isinstance(type_, Integer | Numeric),
+                is_zoned=bool(getattr(type_, "timezone", False)),
+                refers_to=referred.get(column, ""),
                 values=tuple(_text(row[position]) for row in read),
             )
             for position, (column, type_) in enumerate(types.items())
