@@ -19,8 +19,11 @@ _STOCK_FINDING = {"code": "INV-01", "business_key": "VLV-1", "order_id": "", "li
 
 @pytest.fixture
 def unexplained(run_sql: SqlRunner) -> SqlRunner:
-    def run(**tables: list[Row]) -> list[tuple[str, str, str]]:
-        rows = run_sql("30_reconcile/rec_unexplained.sql", tables)
+    def run(*, reads_invoices: bool = True, **tables: list[Row]) -> list[tuple[str, str, str]]:
+        feeds = list(tables.pop("rec_feeds", []))
+        if reads_invoices and not any(feed["contract"] == "invoice_lines" for feed in feeds):
+            feeds.append({"role": "finance", "contract": "invoice_lines", "node": ""})
+        rows = run_sql("30_reconcile/rec_unexplained.sql", {**tables, "rec_feeds": feeds})
         return sorted((row["edge"], row["business_key"], row["node"]) for row in rows)
 
     return run
@@ -35,6 +38,11 @@ def test_a_ledger_without_residuals_needs_no_explanation(unexplained: SqlRunner)
 def test_a_residual_of_which_no_rule_speaks_is_unexplained(unexplained: SqlRunner, edge: str, residual: Scalar) -> None:
     found = unexplained(rec_quantity_ledger=[{f"residual_{edge}_qty": residual}])
     assert found == [(edge, "SO-1/1", "EAST")]
+
+
+def test_what_was_billed_is_not_compared_where_no_invoices_are_read(unexplained: SqlRunner) -> None:
+    ledger = [{"residual_billed_qty": 1, "residual_shipped_qty": 1}]
+    assert unexplained(reads_invoices=False, rec_quantity_ledger=ledger) == [("shipped", "SO-1/1", "EAST")]
 
 
 def test_a_finding_explains_the_edges_its_rule_names(unexplained: SqlRunner) -> None:

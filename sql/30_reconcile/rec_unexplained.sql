@@ -1,14 +1,15 @@
 -- grain: one row per edge of the quantity or stock ledger whose residual no finding explains
 -- The taxonomy of exceptions is complete exactly when this is empty. An edge is compared when a rule that applies to
--- the declared systems speaks of it. Systems are not read in one instant: what the later system booked when or after
--- the earlier one was read (residual below zero) is no residual, but the time between two readings; a draft has no
--- date and may be as young as the reading of finance. A release that a site took in may be as long on its way back to
--- the ERP as a release may be on its way to a site.
+-- the declared systems speaks of it; what was billed, only where invoices are read at all. Systems are not read in one
+-- instant: what the later system booked when or after the earlier one was read (residual below zero) is no residual,
+-- but the time between two readings; a draft has no date and may be as young as the reading of finance. A release that
+-- a site took in may be as long on its way back to the ERP as a release may be on its way to a site.
 with
 
 compared_edges as (
     select distinct edge
     from ref_rule_explains
+    where edge <> 'billed' or exists (select 1 from rec_feeds where contract = 'invoice_lines')
 ),
 
 finance_readings as (
