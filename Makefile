@@ -11,7 +11,7 @@ FUZZ_WORLDS ?= 300
 FUZZ_SEED ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow test-systems fuzz fuzz-deliveries lint format docs docs-faults bench bench-corrections lock clean
+.PHONY: help run up test test-slow test-systems fuzz fuzz-deliveries lint format docs docs-faults docs-certificates bench bench-corrections lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ docs: $(installed) ## Write anew what the documents take from the code: the tabl
 
 docs-faults: $(installed) ## Write docs/faults.md anew from the tests that inject the faults
 	WRITE_FAULTS_TABLE=1 $(bin)/pytest fulfillment_pipelines_tests/faults
+
+docs-certificates: $(installed) ## Certify every real system anew into docs/certificates; ten minutes
+	$(bin)/python -m scripts.real_systems.certificates
 
 bench: $(installed) ## Measure a full reconcile of a million order lines; minutes, and some gigabytes of disk
 	$(bin)/python -m bench.full_reconcile --lines 1000000

@@ -5,6 +5,7 @@ What each command does is in `commands`, and is imported when it is asked for; n
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -84,6 +85,8 @@ def main() -> None:
     """Run the command line; an error of ours is told in four lines, without a traceback."""
     # Where structlog is installed, stamina would tell each retry on stdout, which belongs to the result.
     set_on_retry_hooks([LoggingOnRetryHook])
+    # Without a handler of anybody's, Python would write the bare name of the event to the terminal.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
         app()
     except FulfillmentError as error:

@@ -285,7 +285,7 @@ def query_rows(connection: Connection, statement: str, parameters: Mapping[str, 
         raise BadDataError(
             "The query could not be run.",
             found=str(error).splitlines()[0],
-            remedy='`fulfillment query "show tables"` lists what can be asked',
+            remedy='`fulfillment query "show tables"` lists what can be asked, `"describe TABLE"` its columns',
         ) from error
 
 

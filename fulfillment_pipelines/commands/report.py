@@ -134,6 +134,10 @@ def show_report(report: RunReport, runtime: Path, *, as_json: bool, next_steps: 
     for problem in report.feed_problems:
         told.print(f"[yellow]{escape(problem)}[/]")
     told.print(f"{report.quarantined_rows} rows in quarantine; the rest went on.")
+    if report.quarantined_rows:
+        told.print(
+            'fulfillment query "select * from ops_open_quarantine" shows each, with what it failed.', markup=False
+        )
     show_rows("Verdicts", [dict(report.verdicts)], as_json=False)
     show_rows("Exceptions", [_exception_row(total) for total in report.exceptions], as_json=False, empty="none")
     show_rows("Corrections", report.corrections, as_json=False, empty="none")

@@ -30,7 +30,9 @@ def listen(
         platform.prepare_ledger()
         declared = webhook_systems(platform)
         if not declared:
-            console().print("No declared system posts to us: none has `transport: {kind: webhook}`.", markup=False)
+            console().print(
+                "No declared system posts to us: none has `transport: {kind: webhook}` (docs/events.md).", markup=False
+            )
             raise typer.Exit(EXIT_FAILED)
         for declaration in declared:
             for path in declaration.paths:

@@ -117,7 +117,7 @@ def _show(made: Scaffolded, name: str, node: str, *, as_json: bool) -> None:
     left_out = {left.entity.name: left.reason for left in made.unplaced}
     steps = _next_steps(made, name, node)
     if as_json:
-        show_json({"path": made.path, "entities": placed, "left_out": left_out, "next": steps})
+        show_json({"path": made.path, "entities": placed, "left_out": left_out, "remarks": made.remarks, "next": steps})
         return
     show_rows(f"What {name} is taken for", placed, as_json=False)
     told = console()
@@ -126,6 +126,8 @@ def _show(made: Scaffolded, name: str, node: str, *, as_json: bool) -> None:
             told.print(f"Left out: {left.entity.name}, {left.reason}", markup=False)
     if others := [left.entity.name for left in made.unplaced if not left.is_near]:
         told.print(f"Left out, since nothing of the kind is known: {', '.join(others)}", markup=False)
+    for remark in made.remarks:
+        told.print(remark[0].upper() + remark[1:], markup=False, soft_wrap=True)
     counts = f"{made.guess_count} columns guessed, {made.missing_count} not found"
     told.print(f"Written: {made.path} ({counts})", markup=False, soft_wrap=True)
     told.print("Next:", markup=False)

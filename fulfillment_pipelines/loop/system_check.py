@@ -213,11 +213,9 @@ class _Judge:
         elif asking.answered_seconds > self._slow_after(asking.system):
             yield Condition.SLOW, self._slowness(asking.system, asking.system, asking.answered_seconds)
         if not finished and asking.answered_seconds is not None:
-            unread = len(asking.entities) - len(asking.snapshots) - len(asking.failures)
-            yield (
-                Condition.SLOW,
-                f"{asking.feed} was not read within {limit:g} seconds, with {unread - 1} more of its feeds behind it.",
-            )
+            others = len(asking.entities) - len(asking.snapshots) - len(asking.failures) - 1
+            behind = f", nor were {others} other feeds that come after it" if others else ""
+            yield Condition.SLOW, f"{asking.feed} was not read within {limit:g} seconds{behind}."
 
     def _of_snapshot(self, snapshot: Snapshot, seconds: float) -> tuple[int, list[tuple[Condition, str]]]:
         feed = f"{snapshot.system}/{snapshot.entity}"

@@ -39,13 +39,14 @@ def sample_database(
             "transport": {"kind": "sql", "url": url},
         }
     )
-    tables = inspect_database(declaration, references, rows=rows, schema=schema)
+    seen = inspect_database(declaration, references, rows=rows, schema=schema)
     return SampledSystem(
         transport={"kind": "sql", "url": {"ref": reference}},
         references={
             reference: "the SQLAlchemy URL of its database, such as postgresql+psycopg://user:password@host/db"
         },
-        entities=tuple(_entity(table) for table in tables if table.columns),
+        entities=tuple(_entity(table) for table in seen.tables if table.columns),
+        remarks=tuple(f"left out: {table} cannot be read: {reason}" for table, reason in seen.unread.items()),
     )
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
@@ -21,7 +22,7 @@ from fulfillment_pipelines.onboarding.samples import SampledEntity, SampledField
 from fulfillment_pipelines.systems.transports.files.json_lines import read_json_lines
 from fulfillment_pipelines.systems.transports.files.records import FileRecords, UnreadableFileError
 from fulfillment_pipelines.systems.transports.files.text import guessed_encoding
-from fulfillment_pipelines.systems.transports.files.workbook import read_workbook
+from fulfillment_pipelines.systems.transports.files.workbook import header_rows, read_workbook
 from fulfillment_pipelines.systems.transports.files.xml_records import read_xml
 
 _LARGEST_BYTES: Final = 64 * 1024 * 1024
@@ -31,6 +32,8 @@ _DIGITS: Final = re.compile(r"\d+")
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
 _Sample = tuple[Mapping[str, Written], tuple[SampledField, ...]]
+_Samples = Mapping[str, _Sample]
+"""What a file holds by the name of its sheet; by an empty name where it holds one list."""
 
 
 def sample_files(name: str, paths: Sequence[Path], *, rows: int) -> SampledSystem:
@@ -49,11 +52,12 @@ def sample_files(name: str, paths: Sequence[Path], *, rows: int) -> SampledSyste
     return SampledSystem(
         transport={"kind": "files", "directory": {"ref": reference}},
         references={reference: "the folder it drops its files into: a path, or a URL such as sftp://host/outbox"},
-        entities=tuple(_entity(path, rows) for path in paths),
+        entities=tuple(entity for path in paths for entity in _entities(path, rows)),
     )
 
 
-def _entity(path: Path, rows: int) -> SampledEntity:
+def _entities(path: Path, rows: int) -> list[SampledEntity]:
+    """What a file holds: one list, or one for each sheet of a workbook."""
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise ConfigurationError(
@@ -63,7 +67,7 @@ def _entity(path: Path, rows: int) -> SampledEntity:
             remedy="give the sample an ending that says its format",
         )
     try:
-        address, fields = read(_content(path))
+        samples = read(_content(path))
     except (UnreadableFileError, pa.ArrowException, ParseError, DefusedXmlException, ValueError) as error:
         raise BadDataError(
             f"{path} cannot be read.",
@@ -71,14 +75,18 @@ def _entity(path: Path, rows: int) -> SampledEntity:
             found=str(error).split("\n", maxsplit=1)[0],
             remedy="give another sample, or another ending if it is of another kind",
         ) from error
-    return SampledEntity(
-        name=_STAMP.sub(" ", path.stem).strip(" _-.") or path.stem,
-        fields=tuple(
-            SampledField(field.name, field.values[:rows], instant=field.instant, number=field.number)
-            for field in fields
-        ),
-        address={"path": _pattern(path), **address, **_as_of(path)},
-    )
+    name = _STAMP.sub(" ", path.stem).strip(" _-.") or path.stem
+    return [
+        SampledEntity(
+            name=f"{name} {sheet}".strip(),
+            fields=tuple(
+                SampledField(field.name, field.values[:rows], instant=field.instant, number=field.number)
+                for field in fields
+            ),
+            address={"path": _pattern(path), **address, **_as_of(path)},
+        )
+        for sheet, (address, fields) in samples.items()
+    ]
 
 
 def _content(path: Path) -> bytes:
@@ -114,37 +122,50 @@ def _as_of(path: Path) -> Mapping[str, Written]:
     return {"as_of": {"file_name": f"{before}([0-9TZ-]+){after}"}}
 
 
-def _read_csv(content: bytes) -> _Sample:
+def _read_csv(content: bytes) -> _Samples:
     encoding = guessed_encoding(content) or "utf-8"
     text = content.decode(encoding).removeprefix(_BYTE_ORDER_MARK)
     first = text.split("\n", maxsplit=1)[0]
     delimiter = max(_DELIMITERS, key=first.count)
     lines = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
-    header = [cell.strip() for cell in lines[0]] if lines else []
-    named = bool(header) and all(header) and not any(_DIGITS.fullmatch(cell) for cell in header)
+    if not lines:
+        raise UnreadableFileError("a file with rows", "an empty file")
+    header = [cell.strip() for cell in lines[0]]
+    named = all(header) and not any(_DIGITS.fullmatch(cell) for cell in header)
     names = header if named else [f"column_{number}" for number in range(1, len(header) + 1)]
     body = lines[1:] if named else lines
     columns = {name: tuple(row[at] if at < len(row) else None for row in body) for at, name in enumerate(names)}
     address: dict[str, Written] = {"format": "csv", "delimiter": delimiter, "encoding": encoding}
-    return {**address, **({} if named else {"header": False})}, _fields(columns)
+    return {"": ({**address, **({} if named else {"header": False})}, _fields(columns))}
 
 
-def _read_excel(content: bytes) -> _Sample:
-    found = read_workbook(content, (), most_bytes=_LARGEST_BYTES)
-    wanted = sorted(found.fields)
-    return {"format": "excel"}, _recorded(read_workbook(content, wanted, most_bytes=_LARGEST_BYTES), wanted)
+def _read_excel(content: bytes) -> _Samples:
+    found: dict[str, _Sample] = {}
+    headers = header_rows(content, most_bytes=_LARGEST_BYTES)
+    for sheet in filter(headers.get, headers):
+        row, only = headers[sheet], len(headers) == 1
+        read = partial(read_workbook, content, sheet=sheet, header_row=row, most_bytes=_LARGEST_BYTES)
+        wanted = sorted(read(()).fields)
+        address: dict[str, Written] = {"format": "excel", **({} if only else {"sheet": sheet})}
+        found["" if only else sheet] = (
+            {**address, **({"header_row": row} if row > 1 else {})},
+            _recorded(read(wanted), wanted),
+        )
+    if not found:
+        raise UnreadableFileError("a workbook with rows", "empty sheets")
+    return found
 
 
-def _read_json_lines(content: bytes) -> _Sample:
+def _read_json_lines(content: bytes) -> _Samples:
     text = content.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     wanted = sorted(read_json_lines(text, ()).fields)
-    return {"format": "jsonl"}, _recorded(read_json_lines(text, wanted), wanted)
+    return {"": ({"format": "jsonl"}, _recorded(read_json_lines(text, wanted), wanted))}
 
 
-def _read_xml(content: bytes) -> _Sample:
+def _read_xml(content: bytes) -> _Samples:
     records = _repeated(ElementTree.fromstring(content, forbid_dtd=True))
     wanted = sorted(read_xml(content, records, ()).fields)
-    return {"format": "xml", "records": records}, _recorded(read_xml(content, records, wanted), wanted)
+    return {"": ({"format": "xml", "records": records}, _recorded(read_xml(content, records, wanted), wanted))}
 
 
 def _repeated(root: Any) -> str:
@@ -165,7 +186,7 @@ def _repeated(root: Any) -> str:
     return next(path for path, number in counts.items() if number == most)
 
 
-def _read_parquet(content: bytes) -> _Sample:
+def _read_parquet(content: bytes) -> _Samples:
     table = parquet.read_table(io.BytesIO(content))
     fields = [
         SampledField(
@@ -178,7 +199,7 @@ def _read_parquet(content: bytes) -> _Sample:
         )
         for column in table.schema
     ]
-    return {"format": "parquet"}, tuple(fields)
+    return {"": ({"format": "parquet"}, tuple(fields))}
 
 
 def _recorded(found: FileRecords, wanted: Sequence[str]) -> tuple[SampledField, ...]:
@@ -189,7 +210,7 @@ def _fields(columns: Mapping[str, tuple[str | None, ...]]) -> tuple[SampledField
     return tuple(SampledField(name, values) for name, values in columns.items())
 
 
-_READERS: Final[Mapping[str, Callable[[bytes], _Sample]]] = {
+_READERS: Final[Mapping[str, Callable[[bytes], _Samples]]] = {
     ".csv": _read_csv,
     ".txt": _read_csv,
     ".tsv": _read_csv,

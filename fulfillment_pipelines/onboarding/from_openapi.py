@@ -33,8 +33,18 @@ _SIZES: Final = (
 _PAGES: Final = ("page", "page_number", "pagenumber", "pageno")
 _CURSORS: Final = ("cursor", "page_token", "pagetoken", "after", "continuation_token", "next_token")
 _NEXT: Final = ("next_cursor", "nextcursor", "next_page_token", "nextpagetoken", "next", "next_token", "end_cursor")
-_SINCE: Final = ("updated_after", "updated_since", "modified_since", "modified_after", "changed_since", "since")
+_SINCE: Final = (
+    *(
+        f"{verb}{joint}{word}"
+        for verb in ("updated", "modified", "changed")
+        for joint in ("_", "")
+        for word in ("since", "after")
+    ),
+    "since",
+)
 _DEEPEST: Final = 8
+_USUAL_PAGE: Final = 500
+"""What a declaration asks for where it names no size."""
 
 
 def sample_openapi(name: str, address: str) -> SampledSystem:
@@ -132,14 +142,13 @@ def _entities(document: Mapping[str, Any]) -> Iterator[SampledEntity]:
         if listing is None:
             continue
         declared = [*item.get("parameters", []), *operation.get("parameters", [])]
-        resolved = (_resolved(document, parameter) for parameter in declared)
-        parameters = {
-            str(one.get("name")).lower(): str(one.get("name")) for one in resolved if one.get("in") == "query"
-        }
+        resolved = [_resolved(document, parameter) for parameter in declared]
+        queried = {str(one.get("name")): one for one in resolved if one.get("in") == "query"}
+        parameters = {name.lower(): name for name in queried}
         fields = tuple(_field(document, name, schema) for name, schema in _properties(document, listing.record).items())
         if fields:
             name = path.strip("/").rsplit("/", 1)[-1]
-            address = {**_address(path, listing), **_paging(parameters, listing)}
+            address = {**_address(path, listing), **_paging(parameters, listing, _page_sizes(document, queried))}
             yield SampledEntity(name=name, fields=fields, address=address, since=_since(parameters))
 
 
@@ -152,12 +161,21 @@ def _address(path: str, listing: _Listing) -> dict[str, Written]:
     }
 
 
-def _paging(parameters: Mapping[str, str], listing: _Listing) -> dict[str, Written]:
+def _page_sizes(document: Mapping[str, Any], queried: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many records a page may be asked for, where a parameter says so and it is less than we would ask."""
+    declared = {name: _resolved(document, parameter.get("schema", parameter)) for name, parameter in queried.items()}
+    said = {name: schema.get("maximum", schema.get("default")) for name, schema in declared.items()}
+    return {name: size for name, size in said.items() if isinstance(size, int) and 0 < size < _USUAL_PAGE}
+
+
+def _paging(parameters: Mapping[str, str], listing: _Listing, sizes: Mapping[str, int]) -> dict[str, Written]:
     def named(known: tuple[str, ...], given: Mapping[str, str]) -> str:
         return next((given[name] for name in known if name in given), "")
 
     size = named(_SIZES, parameters)
     sized: dict[str, Written] = {"size_parameter": size} if size else {}
+    if size in sizes:
+        sized["size"] = sizes[size]
     following = named(_NEXT, listing.beside)
     if (cursor := named(_CURSORS, parameters)) and following:
         return {"paging": {"kind": "cursor", "parameter": cursor, "next_field": following, **sized}}

@@ -26,6 +26,7 @@ class Scaffolded:
         placed: Its entities and what they were taken for.
         unplaced: Lists that were taken for nothing.
         references: What must be set outside the file: name to what it holds.
+        remarks: What could not be looked at, in sentences.
         guess_count: How many columns and codes were guessed.
         missing_count: How many required columns were not found.
     """
@@ -34,6 +35,7 @@ class Scaffolded:
     placed: tuple[EntityGuess, ...]
     unplaced: tuple[Unplaced, ...]
     references: Mapping[str, str]
+    remarks: tuple[str, ...]
     guess_count: int
     missing_count: int
 
@@ -110,6 +112,7 @@ def scaffold(
         placed=placed,
         unplaced=unplaced,
         references=sampled.references,
+        remarks=sampled.remarks,
         guess_count=sum(len(guess.columns) for guess in placed),
         missing_count=sum(len(guess.missing) for guess in placed),
     )

@@ -19,6 +19,7 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _WORD: Final = re.compile(r"[a-z]+|[0-9]+")
 _SHORTEST_PART: Final = 3
+_LONGEST_ABBREVIATION: Final = 4
 _PART_OF_NAME: Final = 0.75
 _NAME_IS_PART: Final = 0.65
 _MOST_OF_NAME: Final = 0.66
@@ -81,6 +82,8 @@ class Thesaurus:
         return self._taken_apart[name]
 
     def _words_of(self, name: str) -> Words:
+        if len(name) <= _LONGEST_ABBREVIATION and name.casefold() in self._ours:  # the humps of UoM part no words
+            return (self._ours[name.casefold()],)
         spaced = _CAMEL.sub(" ", name)
         folded = unicodedata.normalize("NFKD", spaced.casefold().translate(_GERMAN))
         plain = "".join(letter for letter in folded if not unicodedata.combining(letter))

@@ -26,7 +26,7 @@ from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 from fulfillment_pipelines.systems.transports.edi.edifact import reader as edifact
 from fulfillment_pipelines.systems.transports.edi.interchange import BrokenInterchange, Interchange
 from fulfillment_pipelines.systems.transports.edi.x12 import reader as x12
-from fulfillment_pipelines.systems.transports.files.json_lines import read_json_lines
+from fulfillment_pipelines.systems.transports.files.json_lines import read_json_lines, whole_characters
 from fulfillment_pipelines.systems.transports.files.records import UnreadableFileError
 from fulfillment_pipelines.systems.transports.files.text import WrongEncodingError, text_of
 from fulfillment_pipelines.systems.transports.files.workbook import read_workbook
@@ -104,7 +104,7 @@ def _read_json(_: Connection, path: Path, layout: PageLayout, feed: str) -> Deco
     """Numbers are kept as the text they were sent as: a binary fraction never stands between."""
     try:
         document = json.loads(path.read_bytes(), parse_float=str, parse_int=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable_page(feed, path, "a JSON document", str(error)) from error
     for step in layout.records_path.split(".") if layout.records_path else ():
         document = document.get(step) if isinstance(document, dict) else None
@@ -122,9 +122,9 @@ def _read_json(_: Connection, path: Path, layout: PageLayout, feed: str) -> Deco
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+    if isinstance(value, str):
+        return whole_characters(value)
+    return None if value is None else json.dumps(value)
 
 
 def _read_parquet(_: Connection, path: Path, layout: PageLayout, feed: str) -> DecodedSnapshot:

@@ -7,6 +7,7 @@ of the pages belongs to `decoding`.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from fulfillment_pipelines.domain.snapshot import Page, Snapshot
+from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
 from fulfillment_pipelines.errors import BadDataError
 
 _MANIFEST = "manifest.json"
@@ -83,7 +84,7 @@ class LandingArea:
     ) -> LandedSnapshot:
         """Write a snapshot's pages and manifest; landing the same answer twice changes nothing."""
         digest = _content_hash(snapshot)
-        snapshot_id = f"{snapshot.as_of.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{digest[:12]}"
+        snapshot_id = f"{snapshot.as_of.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{_identity(snapshot.scope, digest)[:12]}"
         manifest = Manifest(
             snapshot_id=snapshot_id,
             system=snapshot.system,
@@ -154,6 +155,14 @@ def _content_hash(snapshot: Snapshot) -> str:
         digest.update(page.content)
     digest.update(b"complete" if snapshot.complete else b"partial")
     return digest.hexdigest()
+
+
+def _identity(scope: Scope, content_digest: str) -> str:
+    """Return what tells answers of one moment apart: the same rows mean less where not everything was asked for."""
+    if scope.everything:
+        return content_digest
+    asked = json.dumps([content_digest, scope.since, list(scope.keys)])
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _page_file_name(number: int, page: Page) -> str:

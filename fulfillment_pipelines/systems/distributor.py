@@ -34,7 +34,7 @@ class CheckLimits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit_seconds: float = Field(default=6, gt=0)
+    limit_seconds: float = Field(default=5, gt=0)
     slow_after_seconds: float = Field(default=2, gt=0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,9 @@ _Model = TypeVar("_Model")
 
 # Reading with libyaml takes a tenth of the time; PyYAML is also built without it.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+PLACE = "place"
+"""Key in the context of an error about a whole file: the dotted path of what is really wrong."""
 
 _MERGE_KEY = "<<"
 _SHOWN_PROBLEMS = 5
@@ -111,7 +114,7 @@ def _mappings(node: yaml.Node | None, visited: set[int]) -> Iterator[yaml.Mappin
 
 def _misfit(path: Path, node: yaml.Node | None, error: ValidationError, what: str) -> ConfigurationError:
     by_line: dict[int, list[ErrorDetails]] = {}
-    for details in error.errors(include_url=False):
+    for details in map(_placed, error.errors(include_url=False)):
         by_line.setdefault(_line_of(node, details["loc"]), []).append(details)
     problems = [f"line {line}: {_expectation(problems)}" for line, problems in sorted(by_line.items())]
     first_line, first = min(by_line.items())
@@ -122,6 +125,17 @@ def _misfit(path: Path, node: yaml.Node | None, error: ValidationError, what: st
         found=_found(first[0]),
         remedy="correct the file",
     )
+
+
+def _placed(details: ErrorDetails) -> ErrorDetails:
+    """Return the error with the place that its context names, where it is about the whole file without one."""
+    place = details.get("ctx", {}).get(PLACE)
+    if not isinstance(place, str):
+        return details
+    found = details["input"]
+    for part in place.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return {**details, "loc": ("", *place.split(".")), "input": found}
 
 
 def _expectation(problems: list[ErrorDetails]) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.systems.transports.sql.arrow_pages import PageWriter
 from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
 
 _DECLARATION = """
@@ -61,8 +62,9 @@ def url(postgres_database_url: str) -> str:
 
 @pytest.fixture
 def reading(declare: Any, referring: Any, clock: Any, request: pytest.FixtureRequest) -> Callable[..., SqlSystem]:
-    def make(read: str, url: str) -> SqlSystem:
-        made = SqlSystem(declare(_DECLARATION.format(read=read)), referring(SITE_DATABASE=url), clock, batch_rows=64)
+    def make(read: str, url: str, name: str = "Name") -> SqlSystem:
+        declared = declare(_DECLARATION.format(read=read).replace('"Name"', f'"{name}"'))
+        made = SqlSystem(declared, referring(SITE_DATABASE=url), clock, batch_rows=64)
         request.addfinalizer(made.close)
         return made
 
@@ -121,3 +123,39 @@ def test_a_database_that_arrow_cannot_read_is_refused(tmp_path: Path, declare: A
     with pytest.raises(ConfigurationError, match="reads PostgreSQL only"):
         _table(system)
     system.close()
+
+
+def test_a_read_that_breaks_off_keeps_what_came_and_says_so(
+    url: str, reading: Callable[..., SqlSystem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = (
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid() and query ilike 'copy%'"
+    )
+    take = PageWriter.add_table
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(
+            "insert into odd.lines (id, body) select n, jsonb_build_object('n', repeat(md5(n::text), 99)) "
+            "from generate_series(1000, 60000) as n"
+        )
+
+        def taken_and_lost(writer: PageWriter, table: Any) -> None:
+            take(writer, table)
+            connection.execute(kills)
+
+        monkeypatch.setattr(PageWriter, "add_table", taken_and_lost)
+        snapshot = reading("arrow", url).source("lines").pull(Scope())
+    assert not snapshot.complete
+    assert "broke off" in snapshot.problem
+
+
+def test_odd_names_and_infinite_numbers_are_read_alike(url: str, reading: Callable[..., SqlSystem]) -> None:
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute('alter table odd.lines rename column "Name" to "Name %"')
+        connection.execute("update odd.lines set loose_qty = 'Infinity' where id = 1")
+    both = []
+    for way in ("rows", "arrow"):
+        system = reading(way, url, name="Name %")
+        first = _table(system).to_pylist()[0]
+        both.append((first["Name %"], Decimal(first["loose_qty"])))
+    assert both == [("straße 1", Decimal("Infinity"))] * 2

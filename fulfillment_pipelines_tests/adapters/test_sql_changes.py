@@ -170,6 +170,92 @@ def test_a_change_that_is_not_committed_comes_with_the_pull_after_its_commit(
     assert rows(pull(reader, between.cursor)) == [("SO-1", 1, 8)]
 
 
+@pytest.mark.usefixtures("slot")
+def test_a_slot_that_was_made_anew_makes_the_pull_whole(
+    site: psycopg.Connection[Any], system: Callable[..., SqlSystem]
+) -> None:
+    reader = system()
+    cursor = pull(reader, None).cursor
+    site.execute("update lines set qty = 7 where line_no = 2")
+    site.execute("select pg_drop_replication_slot('reader')")
+    site.execute("select pg_create_logical_replication_slot('reader', 'pgoutput')")
+    snapshot = pull(reader, cursor)
+    assert snapshot.scope.everything
+    assert ("SO-1", 2, 7) in rows(snapshot)
+    assert pull(reader, snapshot.cursor).scope == Scope(since=snapshot.cursor)
+
+
+@pytest.mark.usefixtures("slot")
+def test_more_changed_rows_than_a_statement_can_name_make_the_pull_whole(
+    site: psycopg.Connection[Any], system: Callable[..., SqlSystem]
+) -> None:
+    reader = system()
+    cursor = pull(reader, None).cursor
+    site.execute("insert into lines select 'SO-9', n, n from generate_series(1, 33000) as n")
+    snapshot = pull(reader, cursor)
+    assert snapshot.scope.everything
+    assert (snapshot.complete, len(rows(snapshot))) == (True, 33002)
+
+
+@pytest.mark.usefixtures("slot")
+def test_a_key_that_is_not_the_identity_of_its_table_makes_the_pull_whole_when_it_may_have_changed(
+    site: psycopg.Connection[Any], system: Callable[..., SqlSystem]
+) -> None:
+    site.execute("alter table lines drop constraint lines_pkey")
+    site.execute("alter table lines add column id serial primary key")
+    reader = system()
+    cursor = pull(reader, None).cursor
+    site.execute("update lines set line_no = 9 where line_no = 2")
+    moved = pull(reader, cursor)
+    assert moved.scope.everything
+    site.execute("alter table lines replica identity full")
+    site.execute("update lines set qty = 6 where line_no = 9")
+    stayed = pull(reader, moved.cursor)
+    assert (stayed.scope.everything, rows(stayed)) == (False, [("SO-1", 9, 6)])
+    site.execute("update lines set line_no = 2 where line_no = 9")
+    assert pull(reader, stayed.cursor).scope.everything
+
+
+_PARTITIONED = """
+drop table lines;
+create table lines (order_no text, line_no integer, qty integer, primary key (order_no, line_no))
+partition by range (line_no);
+create table lines_1 partition of lines for values from (0) to (100);
+alter publication read_lines add table lines
+"""
+
+
+@pytest.mark.usefixtures("slot")
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("alter publication read_lines drop table lines", "a publication without that table"),
+        ("alter publication read_lines set (publish = 'insert, update')", "leaves out"),
+        ("drop publication read_lines", "no publication of that name"),
+        (_PARTITIONED, "publish_via_partition_root"),
+    ],
+    ids=["other tables", "no deletions", "none", "partitions"],
+)
+def test_a_publication_that_does_not_tell_every_change_is_refused(
+    site: psycopg.Connection[Any], system: Callable[..., SqlSystem], statement: str, found: str
+) -> None:
+    site.execute(statement)
+    with pytest.raises(ConfigurationError, match=found):
+        pull(system(), None)
+
+
+@pytest.mark.usefixtures("slot")
+def test_a_partitioned_table_that_is_published_as_one_is_read_by_its_changes(
+    site: psycopg.Connection[Any], system: Callable[..., SqlSystem]
+) -> None:
+    site.execute(_PARTITIONED)
+    site.execute("alter publication read_lines set (publish_via_partition_root = true)")
+    reader = system()
+    cursor = pull(reader, None).cursor
+    site.execute("insert into lines values ('SO-5', 1, 5)")
+    assert rows(pull(reader, cursor)) == [("SO-5", 1, 5)]
+
+
 def test_a_slot_that_is_not_there_is_told_with_what_its_owner_must_run(system: Callable[..., SqlSystem]) -> None:
     with pytest.raises(
         ConfigurationError, match=r"'reader', cannot be used.*pg_create_logical_replication_slot\('reader'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.onboarding.from_database import sample_database
@@ -60,3 +61,18 @@ def test_an_address_that_cannot_be_used_is_not_repeated(warehouse: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         sample_database("wms", address, References({}), role="wms", rows=10)
     assert address not in str(raised.value)
+
+
+def test_a_table_that_our_user_may_not_read_hides_no_other(warehouse: str) -> None:
+    with psycopg.connect(warehouse.replace("+psycopg", ""), autocommit=True) as owner:
+        owner.execute("create role looking login")
+        try:
+            owner.execute("grant usage on schema warehouse to looking")
+            owner.execute("grant select on warehouse.picks, warehouse.open_picks to looking")
+            address = make_url(warehouse).set(username="looking").render_as_string(hide_password=False)
+            sampled = sample_database("wms", address, References({}), role="wms", rows=10, schema="warehouse")
+        finally:
+            owner.execute("drop owned by looking")
+            owner.execute("drop role looking")
+    assert {entity.name for entity in sampled.entities} == {"warehouse.picks", "warehouse.open_picks"}
+    assert sampled.remarks == ("left out: orders cannot be read: permission denied for table orders",)

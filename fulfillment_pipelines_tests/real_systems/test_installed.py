@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import urllib.request
@@ -19,6 +20,8 @@ from scripts.real_systems.installed import (
     running,
     unpacked_from_debian,
 )
+
+_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +101,27 @@ def test_a_server_that_is_not_ready_in_time_is_stopped(tmp_path: Path) -> None:
         pytest.fail("it never was ready")
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text(encoding="utf-8")), 0)
+
+
+def test_a_command_that_is_told_to_terminate_stops_its_server(tmp_path: Path) -> None:
+    script = """
+import signal, sys
+from pathlib import Path
+from scripts.real_systems.installed import ended_in_order, running
+sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
+with ended_in_order(), running(sleeper, log=Path(sys.argv[1]), is_ready=lambda: True) as started:
+    print(started.process.pid, flush=True)
+    signal.pause()
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "log")]
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        server = int(started.stdout.readline())
+        os.kill(server, 0)
+        started.terminate()
+        assert started.wait(timeout=20) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
 
 
 def test_a_machine_without_debian_packages_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -252,6 +252,25 @@ def test_stock_that_moved_since_it_was_read_is_not_adjusted(platform: Platform, 
     assert erp.search("stock.inventory", [], []) == before
 
 
+def test_a_leg_that_tryton_billed_meanwhile_is_not_billed_again(
+    platform: Platform, erp: Tryton, proof: PassResult
+) -> None:
+    del proof
+    before = erp.search("account.invoice", [], [])
+    sink = platform.registry.sink("tryton_finance")
+    payload: dict[str, Scalar] = {"order_id": "SO-0005", "line_no": 1, "shipment_id": "CS-0006", "uom": "EA"}
+    price: dict[str, Scalar] = {"unit_price": "340.0000", "currency": "USD"}
+    leg: dict[str, Scalar] = {"shipment_id": "CS-0006"}
+    same, other = (
+        _correction("tryton_finance", "invoice.request", {**payload, "invoiced_qty": quantity, **price}, leg)
+        for quantity in ("5.0000", "4.0000")
+    )
+    assert sink.apply(same).observed is Observed.APPLIED
+    with pytest.raises(PreconditionError):
+        sink.apply(other)
+    assert erp.search("account.invoice", [], []) == before
+
+
 def test_a_session_that_tryton_has_ended_is_opened_anew(
     platform: Platform, distributor: Distributor, proof: PassResult
 ) -> None:

@@ -35,7 +35,8 @@ LIMIT_SECONDS = 0.8
 ATTEMPTS = 3
 TOO_LATE = {"fixedDelayMilliseconds": 2000}
 NOT_COMPRESSED = {"status": 200, "body": "{}", "headers": {"Content-Encoding": "gzip"}}
-PLAIN = "identity"  # compressed, an answer that drips is kept back until it is whole
+TOKEN = "{kind: oauth2_client_credentials, token_path: token, client_id: us, client_secret: {ref: DOCK_SECRET}}"
+UNCOMPRESSED = {"Content-Encoding": "identity"}  # otherwise an answer that drips is kept back until it is whole
 FAULTS = ("CONNECTION_RESET_BY_PEER", "EMPTY_RESPONSE", "MALFORMED_RESPONSE_CHUNK", "RANDOM_DATA_THEN_CLOSE")
 _PAGINGS = {
     "none": "{kind: none}",
@@ -69,7 +70,11 @@ def connect(dock: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Cal
     """Connect to the dock by a declaration."""
 
     def connect_declared(
-        paging: str = "none", *, more: str = "", encoding: str = "gzip", wait_max_seconds: float = 5
+        paging: str = "none",
+        *,
+        more: str = "",
+        auth: str = "{kind: none}",
+        wait_max_seconds: float = 5,
     ) -> HttpSystem:
         path = tmp_path / "dock.yaml"
         path.write_text(
@@ -83,7 +88,7 @@ transport:
   kind: http
   base_url: {{ref: DOCK_URL}}
   timeout_seconds: {LIMIT_SECONDS}
-  headers: {{Accept-Encoding: {encoding}}}
+  auth: {auth}
   retry:
     {{attempts: {ATTEMPTS}, wait_initial_seconds: 0, wait_jitter_seconds: 0, wait_max_seconds: {wait_max_seconds}}}
 entities:
@@ -106,7 +111,7 @@ messages:
         )
         declaration = load_declaration(path)
         assert isinstance(declaration, HttpDeclaration)
-        system = HttpSystem(declaration, References({"DOCK_URL": dock.url}), _Wall())
+        system = HttpSystem(declaration, References({"DOCK_URL": dock.url, "DOCK_SECRET": "hush"}), _Wall())
         request.addfinalizer(system.close)
         return system
 
@@ -189,10 +194,10 @@ def test_an_answer_that_comes_too_late_is_asked_for_again(dock: Server, connect:
 def test_a_page_that_drips_is_taken_and_a_look_that_drips_is_given_up(
     dock: Server, connect: Callable[..., HttpSystem]
 ) -> None:
-    slowly = {"chunkedDribbleDelay": {"numberOfChunks": 10, "totalDuration": 1500}}
+    slowly = {"chunkedDribbleDelay": {"numberOfChunks": 10, "totalDuration": 1500}, "headers": UNCOMPRESSED}
     dock.answer(when("GET", "/lines", {**rows("L1", "L2"), **slowly}))
     dock.answer(when("GET", "/lines/L1", {"jsonBody": {"qty": 7}, **slowly}))
-    system = connect(encoding=PLAIN)
+    system = connect()
     assert names(pull(system)) == ["L1", "L2"]
     with pytest.raises(SystemDownError, match=f"within {LIMIT_SECONDS:g} seconds"):
         system.sink().read_back(correction())
@@ -201,9 +206,10 @@ def test_a_page_that_drips_is_taken_and_a_look_that_drips_is_given_up(
 def test_a_page_that_comes_compressed_is_read(dock: Server, connect: Callable[..., HttpSystem]) -> None:
     many = [f"L{number}" for number in range(5000)]
     dock.answer(when("GET", "/lines", rows(*many)), when("GET", "/lines/L1", {"jsonBody": {"qty": 7, "note": many}}))
-    system = connect(encoding="gzip")
+    system = connect()
     assert names(pull(system)) == many
     assert system.sink().read_back(correction()) is Observed.APPLIED
+    assert all("gzip" in asked.headers["accept-encoding"] for asked in dock.asked())
 
 
 def test_a_system_that_asks_for_a_pause_gets_it(dock: Server, connect: Callable[..., HttpSystem]) -> None:
@@ -313,7 +319,11 @@ def test_a_second_page_that_fails_leaves_the_snapshot_incomplete_and_says_why(
     [
         *({"fault": fault} for fault in FAULTS),
         TOO_LATE,
-        {"jsonBody": {"qty": 7}, "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 2000}},
+        {
+            "jsonBody": {"qty": 7},
+            "headers": UNCOMPRESSED,
+            "chunkedDribbleDelay": {"numberOfChunks": 5, "totalDuration": 2000},
+        },
         {"status": 500},
         {"status": 504},
         {"status": 200, "body": '{"qty": '},
@@ -325,7 +335,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once_and_found_by_looking(
     dock: Server, connect: Callable[..., HttpSystem], response: Mapping[str, Any]
 ) -> None:
     dock.answer(*taken_whatever_is_answered(response))
-    sink = connect(encoding=PLAIN).sink()
+    sink = connect().sink()
     assert sink.read_back(correction()) is Observed.ABSENT
     with pytest.raises(UnknownOutcomeError, match="read back before anything is sent again"):
         sink.apply(correction())
@@ -366,3 +376,23 @@ def test_a_write_that_is_refused_is_not_repeated_and_the_refusal_is_told(
     with pytest.raises(RejectedError, match="line is closed"):
         connect().sink().apply(correction())
     assert len(writes(dock)) == 1
+
+
+def test_a_token_that_drips_does_not_hold_a_correction_longer_than_the_time_limit(
+    dock: Server, connect: Callable[..., HttpSystem]
+) -> None:
+    slowly = {"chunkedDribbleDelay": {"numberOfChunks": 10, "totalDuration": 3000}, "headers": UNCOMPRESSED}
+    dock.answer(when("POST", "/token", {"jsonBody": {"access_token": "a", "expires_in": 3600}, **slowly}))
+    system = connect(auth=TOKEN)
+    with pytest.raises(RetryableError, match="asking for a token"):
+        system.sink().apply(correction())
+    assert writes(dock) == []
+
+
+def test_a_token_endpoint_that_breaks_costs_no_row(dock: Server, connect: Callable[..., HttpSystem]) -> None:
+    token = {"jsonBody": {"access_token": "a", "expires_in": 3600}}
+    dock.answer(*in_turn("POST", "/token", {"fault": "EMPTY_RESPONSE"}, {"status": 503}, token))
+    guarded = when("GET", "/lines", rows("L1"))
+    guarded["request"]["headers"] = {"Authorization": {"equalTo": "Bearer a"}}
+    dock.answer(guarded)
+    assert names(pull(connect(auth=TOKEN))) == ["L1"]

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -211,6 +212,14 @@ def run_to_end(
         said = f"{ended.stdout}\n{ended.stderr}".strip()[-_LOG_CHARACTERS:]
         raise NotInstalledError(f"`{' '.join(command[:4])}` ended with {ended.returncode}: {said}")
     return ended.stdout
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let Ctrl-C and a request to terminate alike end the `with` block, so that what it started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ from fulfillment_pipelines.systems.declaration.files import FileEntity, FilesDec
 from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity
 from fulfillment_pipelines.systems.declaration.memory import MemoryDeclaration, MemoryEntity
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity
-from fulfillment_pipelines.systems.yaml_file import read_yaml
+from fulfillment_pipelines.systems.yaml_file import PLACE, read_yaml
 
 EntityDeclaration: TypeAlias = (
     HttpEntity | SqlEntity | FileEntity | EdiEntity | MemoryEntity | WebhookEntity | BrokerEntity
@@ -52,7 +52,8 @@ _BY_TRANSPORT: TypeAdapter[SystemDeclaration] = TypeAdapter(
         Discriminator(
             _transport_kind,
             custom_error_type="transport",
-            custom_error_message="`transport.kind` to be one of http, sql, files, webhook, nats, memory",
+            custom_error_message="one of http, sql, files, webhook, nats, memory",
+            custom_error_context={PLACE: "transport.kind"},
         ),
     ]
 )

@@ -40,7 +40,7 @@ class DotenvSecrets:
 
     def remedy(self, name: str) -> str:
         """Return how it is set."""
-        return f"add the line {name}=… to {self._path.name}"
+        return f"add the line {name}=… to {self._path}"
 
 
 def _assignments(path: Path) -> Iterator[tuple[str, str]]:

@@ -90,11 +90,11 @@ class Hub:
 
         return asyncio.run(asked())
 
-    def begin(self) -> None:
+    def begin(self, retention: str = "limits") -> None:
         async def make(stream: Any) -> None:
             if any(one.config.name == "HUB" for one in await stream.streams_info()):
                 await stream.delete_stream("HUB")
-            await stream.add_stream(name="HUB", subjects=["hub.>"])
+            await stream.add_stream(name="HUB", subjects=["hub.>"], retention=retention)
 
         self.do(make)
 
@@ -190,6 +190,60 @@ def test_a_message_that_cannot_be_read_is_kept_as_words_and_stops_nothing(hub: H
     broken, sound = rows(pull(system))
     assert "not json" in broken["unreadable_message"]
     assert sound["event_id"] == "E-2"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"event_id":' * 200 + b"1" + b"}" * 200,
+        json.dumps({"event_id": "E-1", "status": "DEPARTED"}).encode("utf-16"),
+    ],
+    ids=["nested, never closed", "nested", "UTF-16"],
+)
+def test_a_message_that_would_spoil_a_page_is_kept_as_words_too(hub: Hub, system: NatsSystem, content: bytes) -> None:
+    hub.send("E-1", content)
+    hub.send("E-2", {"event_id": "E-2", "status": "DELIVERED"})
+    spoilt, sound = rows(pull(system))
+    assert set(spoilt) == {"unreadable_message", "problem"}
+    assert sound["event_id"] == "E-2"
+
+
+def test_a_consumer_that_listens_elsewhere_is_refused_and_nothing_is_taken_for_what_it_is_not(
+    hub: Hub, system: NatsSystem, inbox: LedgerInbox
+) -> None:
+    async def theirs(stream: Any) -> None:
+        await stream.pull_subscribe("hub.others.>", durable="fulfillment", stream="HUB")
+        await stream.publish("hub.others.1", b'{"event_id": "E-1", "status": "DEPARTED"}')
+
+    hub.do(theirs)
+    with pytest.raises(ConfigurationError, match=r"'fulfillment' listens.*hub\.others\.>"):
+        pull(system)
+    assert inbox.read("hub", "milestones", 0) == []
+
+
+def test_a_number_that_no_database_keeps_stops_nothing(hub: Hub, system: NatsSystem) -> None:
+    hub.send("E" * 300, {"event_id": "E-1", "status": "DEPARTED"})
+    hub.send("E-2", {"event_id": "E-2", "status": "DELIVERED"})
+    broken, sound = rows(pull(system))
+    assert "Nats-Msg-Id" in broken["problem"]
+    assert sound["event_id"] == "E-2"
+
+
+def test_a_queue_that_forgets_what_was_taken_is_not_proof_that_nothing_was_sent(
+    hub: Hub, system: NatsSystem, correction: Any
+) -> None:
+    hub.begin(retention="workqueue")
+    sink = system.sink()
+    sink.apply(correction())
+
+    async def take(stream: Any) -> None:
+        consumer = await stream.pull_subscribe("hub.corrections.>", durable="theirs", stream="HUB")
+        (message,) = await consumer.fetch(1, timeout=5)
+        await message.ack_sync()
+
+    hub.do(take)
+    assert sink.read_back(correction()) is Observed.UNKNOWN
 
 
 def test_a_correction_is_in_the_stream_once_however_often_it_is_sent(

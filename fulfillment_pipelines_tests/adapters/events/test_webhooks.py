@@ -155,11 +155,12 @@ def test_the_secret_from_before_a_rotation_is_accepted_too(carrier: Carrier) -> 
         {"age": -301},
         {"X-Timestamp": "1"},
         {"X-Timestamp": "soon"},
+        {"X-Timestamp": "1" * 5000},
         {"X-Signature": ""},
         {"X-Signature": "sha256=zz"},
         {"X-Signature": "sha1=00"},
     ],
-    ids=str,
+    ids=lambda forged: str(forged)[:40],
 )
 def test_a_message_that_is_not_genuine_or_not_fresh_is_refused_and_not_told_why(
     carrier: Carrier, forged: dict[str, Any]
@@ -188,6 +189,12 @@ def test_a_body_that_was_changed_on_the_way_is_refused(carrier: Carrier) -> None
         (b"[]", "one JSON object"),
         ({"shipment": "SH-1"}, "event_id"),
         (b"\xff\xfe", "cannot be read"),
+        (b"\xef\xbb\xbf" + json.dumps(EVENT).encode(), "cannot be read"),
+        (json.dumps(EVENT).encode("utf-16"), "cannot be read"),
+        (b'{"event_id": ' + b"[" * 150 + b"]" * 150 + b"}", "nested"),
+        ({"event_id": "E" * 256}, "event_id"),
+        ({"event_id": "E\0"}, "event_id"),
+        (b'{"event_id": "E-\\ud83d"}', "event_id"),
     ],
 )
 def test_a_genuine_message_that_is_no_row_is_refused_with_the_reason(
@@ -248,6 +255,30 @@ def test_what_became_of_a_correction_reaches_its_delivery(carrier: Carrier) -> N
     assert carrier.notices == [expected]
     carrier.post({**told, "notice_id": "N-2", "outcome": "in progress"}, path="claims")
     assert carrier.notices[1] == replace(expected, notice_id="N-2", observed=Observed.UNKNOWN)
+
+
+@pytest.mark.parametrize("wrong", [{"our_key": "k" * 65}, {"our_key": "k\0"}, {"notice_id": "N" * 129}], ids=str)
+def test_a_notice_that_the_ledger_could_not_keep_is_refused(carrier: Carrier, wrong: dict[str, str]) -> None:
+    told = {"notice_id": "N-1", "our_key": "key-1", "outcome": "filed", "claim_no": "C\0-9"}
+    assert carrier.post({**told, **wrong}, path="claims").status_code == 400
+    assert carrier.notices == []
+    carrier.post(told, path="claims")
+    assert carrier.notices[0].reference == "C-9"
+
+
+def test_a_check_reads_none_of_the_messages(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
+    carrier.post(EVENT)
+    read: list[int] = []
+    ask = carrier.inbox.read
+
+    def counted(system: str, entity: str, after: int) -> list[KeptMessage]:
+        found = ask(system, entity, after)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(carrier.inbox, "read", counted)
+    carrier.system.check()
+    assert read == [0]
 
 
 def test_a_system_that_posts_to_us_takes_no_corrections(carrier: Carrier, correction: Any) -> None:

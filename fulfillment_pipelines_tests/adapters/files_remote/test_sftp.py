@@ -84,6 +84,22 @@ def test_newest_file_of_the_server_is_the_snapshot_byte_for_byte(make: Make, out
     assert [(page.name, page.content) for page in snapshot.pages] == [("L_20260302T083000Z.csv", WHOLE)]
 
 
+def test_names_that_lead_out_of_their_folder_are_passed_over(
+    sftp: Any, make: Make, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (out / "L_20260302T083000Z.csv").write_bytes(WHOLE)
+    (sftp.folder / "L_20260302T090000Z.csv").write_bytes(WHOLE)
+    listed = asyncssh.SFTPClient.readdir
+
+    async def with_others(client: asyncssh.SFTPClient, path: Any) -> Any:
+        found = list(await listed(client, path))
+        attributes = next(name.attrs for name in found if str(name.filename).startswith("L_"))
+        return [*found, asyncssh.SFTPName("../../L_20260302T090000Z.csv", attrs=attributes)]
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "readdir", with_others)
+    assert pull(make()).as_of == datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+
+
 def test_server_may_be_known_by_the_fingerprint_of_its_key(make: Make, out: Path) -> None:
     (out / "L_20260302T083000Z.csv").write_bytes(WHOLE)
     system = make(LOGIN.replace("known_hosts: {ref: SITE_KNOWN_HOSTS}", "host_key: {ref: SITE_HOST_KEY}"))

@@ -15,6 +15,7 @@ from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
 from fulfillment_pipelines.errors import (
     BadDataError,
     ConfigurationError,
+    RetryableError,
     SystemDownError,
 )
 from fulfillment_pipelines.systems.declaration.http_auth import OAuth2ClientCredentials
@@ -162,3 +163,12 @@ def test_credential_that_cannot_be_sent_is_refused_without_showing_it(make: Make
         pull(make(auth="{kind: api_key, header: X-Api-Key, value: {ref: SITE_SECRET}}", secret="line\nbreak"))
     assert "break" not in str(raised.value)
     assert server.requests == []
+
+
+def test_token_that_drips_does_not_hold_a_correction_longer_than_the_declared_limit(
+    make: Make, server: Any, correction: Callable[..., Correction]
+) -> None:
+    server.script = lambda _: server.answer(200, {"access_token": "t1", "expires_in": 600}, drips=True)
+    with pytest.raises(RetryableError, match="asking for a token"):
+        make(auth=OAUTH).sink().apply(correction())
+    assert server.paths() == ["POST /token"]

@@ -13,6 +13,13 @@ from fulfillment_pipelines.errors import BadDataError, ConfigurationError, Unkno
 from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 DEEP = b'{"rows": ' + b"[" * 200_000
+TOKEN = """
+auth:
+  kind: oauth2_client_credentials
+  token_path: token
+  client_id: us
+  client_secret: {ref: SITE_SECRET}
+"""
 LOGIN = """
 auth:
   kind: session_login
@@ -63,15 +70,7 @@ def test_call_whose_answer_is_nested_too_deep_is_bad_data(server: Any, connect: 
 
 
 @pytest.mark.parametrize(
-    ("auth", "error"),
-    [
-        (
-            "auth: {kind: oauth2_client_credentials, token_path: /token, client_id: us, client_secret: {ref: SITE_SECRET}}",
-            BadDataError,
-        ),
-        (LOGIN, ConfigurationError),
-    ],
-    ids=["token", "login"],
+    ("auth", "error"), [(TOKEN, BadDataError), (LOGIN, ConfigurationError)], ids=["token", "login"]
 )
 def test_token_that_is_nested_too_deep_cannot_be_taken(
     server: Any, connect: Callable[..., HttpSystem], auth: str, error: type[Exception]

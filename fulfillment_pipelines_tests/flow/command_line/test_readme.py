@@ -33,7 +33,7 @@ def test_what_the_walk_leaves_out_is_run_elsewhere(
 
 
 def test_the_targets_of_the_readme_are_the_commands_that_are_tested(recipes: dict[str, str]) -> None:
-    test = "pytest --numprocesses $(TEST_PROCESSES) --dist loadscope"
+    test = "pytest --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder"
     assert recipes == {"run": "fulfillment run --demo", "up": "fulfillment up", "test": test}
 
 

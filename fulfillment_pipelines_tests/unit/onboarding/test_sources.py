@@ -102,6 +102,31 @@ def test_a_csv_file_as_a_german_system_writes_it_is_read_as_it_is(written: Writt
     assert "# not read: Größe" in told
 
 
+def test_each_sheet_of_a_workbook_is_looked_at_below_its_title(written: Written, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Despatch"
+    for row in [["All that left us in March"], [], list(SHIPPED), *(list(row.values()) for row in ROWS)]:
+        sheet.append(row)
+    stock = book.create_sheet("Stock")
+    stock.append(["article", "UoM", "on hand", "reserved", "free"])
+    stock.append(["PUMP-1", "EA", 5, 2, 3])
+    book.create_sheet("Empty")
+    book.save(tmp_path / "march.xlsx")
+    declaration, text = written(sample_files("wms_new", [tmp_path / "march.xlsx"], rows=100))
+    assert set(declaration.entities) == {"shipment_lines", "stock_levels"}
+    assert set(declaration.entities["shipment_lines"].mapping) == COLUMNS
+    assert "uom: UoM" in text
+    assert "    sheet: Despatch\n    header_row: 3\n" in text
+    assert "    sheet: Stock\n    fields" in text
+
+
+def test_a_workbook_without_a_row_is_refused_with_its_name(tmp_path: Path) -> None:
+    openpyxl.Workbook().save(tmp_path / "empty.xlsx")
+    with pytest.raises(BadDataError, match=r"empty\.xlsx"):
+        sample_files("wms_new", [tmp_path / "empty.xlsx"], rows=10)
+
+
 def test_a_file_that_is_not_what_its_name_says_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match=r"bad\.xml"):
         sample_files("wms_new", [_csv(tmp_path / "bad.xml", "<a>")], rows=10)
@@ -109,6 +134,8 @@ def test_a_file_that_is_not_what_its_name_says_is_refused_with_its_name(tmp_path
         sample_files(
             "wms_new", [_csv(tmp_path / "bomb.xml", '<!DOCTYPE a [<!ENTITY b "c">]><a><r x="1"/></a>')], rows=10
         )
+    with pytest.raises(BadDataError, match=r"empty\.csv"):
+        sample_files("wms_new", [_csv(tmp_path / "empty.csv", "")], rows=10)
     with pytest.raises(ConfigurationError, match="of no kind"):
         sample_files("wms_new", [_csv(tmp_path / "x.docx", "")], rows=10)
     with pytest.raises(ConfigurationError, match="cannot be read"):
@@ -147,6 +174,23 @@ def test_a_database_becomes_a_declaration_and_its_address_is_not_in_it(
     assert str(tmp_path) not in text
     assert "url: {ref: WMS_NEW_DATABASE_URL}" in text
     assert set(sampled.references) == {"WMS_NEW_DATABASE_URL"}
+
+
+def test_a_view_that_is_broken_is_left_out_and_hides_no_table(database: str, written: Written, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "south.sqlite")) as south:
+        south.executescript("create view a_report as select gone from despatch; create view z_report as select gone;")
+    sampled = sample_database("wms_new", database, References({}), role="wms", rows=100)
+    declaration, text = written(sampled)
+    assert set(declaration.entities) == {"shipment_lines", "stock_levels"}
+    assert "# left out: a_report cannot be read: no such column: gone" in text
+    assert len(sampled.remarks) == 2
+
+
+def test_a_database_of_which_nothing_can_be_read_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "south.sqlite")) as south:
+        south.execute("create view report as select gone from nowhere")
+    with pytest.raises(ConfigurationError, match="not in the database"):
+        sample_database("wms_new", f"sqlite:///{tmp_path / 'south.sqlite'}", References({}), role="wms", rows=10)
 
 
 def test_a_database_can_be_named_by_a_reference(database: str) -> None:
@@ -225,6 +269,25 @@ def test_an_openapi_document_becomes_a_declaration(ending: str, written: Written
     assert "# since: {parameter: updated_after}" in text
     assert "shipped_at: shippedAt" in text
     assert set(sampled.references) == {"WMS_NEW_URL", "WMS_NEW_CLIENT_ID", "WMS_NEW_CLIENT_SECRET"}
+
+
+def test_a_page_is_not_asked_to_be_larger_than_the_interface_gives(written: Written, tmp_path: Path) -> None:
+    document = json.loads(
+        json.dumps(OPENAPI).replace('"limit"', '"pageSize"').replace('"updated_after"', '"changedSince"')
+    )
+    (operation,) = (item["get"] for item in document["paths"].values() if "pageSize" in json.dumps(item.get("get", {})))
+    (size,) = (one for one in operation["parameters"] if one.get("name") == "pageSize")
+    path = tmp_path / "openapi.json"
+    for schema, asked in (
+        ({"maximum": 100, "default": 20}, ", size: 100}"),
+        ({"default": 20}, ", size: 20}"),
+        ({"maximum": 10_000}, "size_parameter: pageSize}"),
+    ):
+        size["schema"] = {"type": "integer", **schema}
+        path.write_text(json.dumps(document))
+        _, text = written(sample_openapi("wms_new", str(path)))
+        assert asked in text
+        assert "# since: {parameter: changedSince}" in text
 
 
 @pytest.mark.parametrize(

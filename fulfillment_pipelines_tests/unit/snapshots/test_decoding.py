@@ -50,6 +50,17 @@ def test_a_json_number_keeps_its_digits(read: Decode) -> None:
     ]
 
 
+def test_half_a_character_does_not_take_the_page_with_it(read: Decode) -> None:
+    decoded = read(
+        JSON,
+        b'{"data": {"rows": [{"id": "a\\ud83d", "qty": 1, "other": "\\ude00"}, {"id": "b\\ud83d\\ude00", "qty": 2}]}}',
+    )
+    assert decoded.records.column("id").to_pylist() == ["a\ufffd", "b\U0001f600"]
+    assert decoded.undeclared["other"] == ("\ufffd", None)
+    lines = PageLayout(PageFormat.JSON_LINES, ("id",))
+    assert read(lines, b'{"id": "a\\ud83d"}\n').records.column("id").to_pylist() == ["a\ufffd"]
+
+
 def test_rows_are_numbered_across_pages(read: Decode) -> None:
     decoded = read(JSON, b'{"data": {"rows": [{"id": "a", "qty": 1}]}}', b'{"data": {"rows": [{"id": "b", "qty": 2}]}}')
 
@@ -57,7 +68,9 @@ def test_rows_are_numbered_across_pages(read: Decode) -> None:
     assert decoded.landed_rows == 2
 
 
-@pytest.mark.parametrize("content", [b'{"data": {"rows": [', b'{"data": {"rows": 5}}', b'{"data": []}', b"[]", b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b'{"data": {"rows": [', b'{"data": {"rows": 5}}', b'{"data": []}', b"[]", b"\xff", b"[" * 100_000]
+)
 def test_a_json_page_without_its_list_of_records_is_refused(read: Decode, content: bytes) -> None:
     with pytest.raises(BadDataError, match=r"erp.lines: page 00001.json cannot be read.*Remedy: ask the owner"):
         read(JSON, content)

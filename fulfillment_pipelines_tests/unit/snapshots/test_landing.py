@@ -56,6 +56,15 @@ def test_another_content_at_the_same_moment_is_another_snapshot(tmp_path: Path) 
     assert len(found) == 2
 
 
+def test_the_same_rows_of_another_scope_are_another_snapshot(tmp_path: Path) -> None:
+    area = LandingArea(tmp_path)
+    scopes = (Scope(), Scope(since="1"), Scope(since="2"), Scope(keys=("A",)))
+    landed = [_land(area, replace(_snapshot(), scope=scope)) for scope in scopes]
+
+    assert len({one.manifest.snapshot_id for one in landed}) == len(scopes)
+    assert [one.manifest.whole for one in area.landed("erp", "orders")].count(True) == 1
+
+
 def test_where_a_page_ends_is_part_of_the_content(tmp_path: Path) -> None:
     area = LandingArea(tmp_path)
 

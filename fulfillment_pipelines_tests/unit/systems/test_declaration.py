@@ -135,9 +135,11 @@ ENTITY = "entities:\n  lines:\n    contract: lines\n    fields: [a, b]\n    key:
         (HEAD.replace("60", "-1") + "transport: {kind: http, base_url: http://site}\n", 5, "freshness_seconds"),
         (
             HEAD + "transport: {kind: pigeon}\n",
-            1,
-            "`transport.kind` to be one of http, sql, files, webhook, nats, memory",
+            6,
+            "transport.kind: one of http, sql, files, webhook, nats, memory",
         ),
+        (HEAD + "transport:\n  kind: pigeon\n", 7, "line 7: transport.kind: one of http"),
+        (HEAD, 1, "transport.kind: one of http"),
         (SQL + ENTITY + "    table: t\n    since: {column: z}\n", 8, "`since.column` among `fields`"),
         (
             FILES + ENTITY + "    path: x\n    format: fixed_width\n    widths: {a: 1}\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import secrets
 import signal
 from pathlib import Path
@@ -18,10 +19,11 @@ def main() -> None:
     parser.add_argument("--lifetime-seconds", type=int, default=3600, help="how long its tokens are good")
     told = parser.parse_args()
     client = Client(secrets.token_urlsafe(), told.lifetime_seconds)
-    with started(told.home.resolve(), {told.client: client}) as server:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # by default it would leave the server running
+    with contextlib.suppress(KeyboardInterrupt), started(told.home.resolve(), {told.client: client}) as server:
         print(f"tokens are issued at {server.url}/token")  # noqa: T201 -- a command speaks to its user
-        print(f"client {told.client}, secret {client.secret}; stop with Ctrl-C")  # noqa: T201 -- as above
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        print(f"client {told.client}, secret {client.secret}; stop with Ctrl-C", flush=True)  # noqa: T201 -- as above
+        signal.pause()
 
 
 if __name__ == "__main__":

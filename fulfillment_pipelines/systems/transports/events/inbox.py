@@ -6,14 +6,17 @@ Who receives belongs to `receiver.py` and `nats.py`; the ledger keeps the messag
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.inbox import InboxMessage, KeptMessage
 from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope, Snapshot
 from fulfillment_pipelines.systems.declaration.events import EventEntity
 from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields
+
+_LONGEST_NUMBER: Final = 255
+_MOST_LEVELS: Final = 100
 
 
 class Inbox(Protocol):
@@ -85,21 +88,43 @@ def _page(messages: Sequence[KeptMessage]) -> bytes:
 
 
 def message_number(body: bytes, field: str) -> str:
-    """Return the number of a message out of its body.
+    """Return the number of a message out of its body, which can stand in a page among others.
 
     Args:
-        body: One JSON object.
+        body: One JSON object in UTF-8.
         field: Where its number is; empty where it is not in the body.
 
     Raises:
-        ValueError: It is no JSON object, or has no number.
+        ValueError: It is no such object, or has no number.
     """
-    content = json.loads(body)
+    try:
+        content = json.loads(body.decode())  # as text: bytes may be UTF-16, of which no page with others can be made
+    except RecursionError as error:
+        raise ValueError(f"it is nested deeper than {_MOST_LEVELS} levels") from error
     if not isinstance(content, dict):
         raise ValueError("one JSON object is expected")  # noqa: TRY004 - one error for every message that cannot be read
+    _refuse_deep(content)
     if not field:
         return ""
     number = content.get(field)
     if isinstance(number, bool) or not isinstance(number, int | str) or number == "":
         raise ValueError(f"the field '{field}', which numbers messages, is missing")
+    if not is_number(str(number)):
+        raise ValueError(f"the field '{field}' holds no number of a message: at most {_LONGEST_NUMBER} characters")
     return str(number)
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text can be the number of a message: it is there, not too long, and every database keeps it."""
+    return 0 < len(text) <= _LONGEST_NUMBER and text.isprintable()
+
+
+def _refuse_deep(content: Mapping[str, Any]) -> None:
+    """Refuse what a reader with less room left on its stack could not read again."""
+    level: list[Any] = [content]
+    for _ in range(_MOST_LEVELS):
+        inner = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [part for parts in inner for part in parts if isinstance(part, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"it is nested deeper than {_MOST_LEVELS} levels")

@@ -21,13 +21,14 @@ from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.drift import undeclared_entity
 from fulfillment_pipelines.systems.transports.events.broker import Broker
-from fulfillment_pipelines.systems.transports.events.inbox import Inbox, InboxSource, message_number
+from fulfillment_pipelines.systems.transports.events.inbox import Inbox, InboxSource, is_number, message_number
 from fulfillment_pipelines.systems.transports.messages import declared_message, filled_path, payload_fields
 
 _NUMBER_HEADER: Final = "Nats-Msg-Id"
 _FETCHED_AT_ONCE: Final = 500
 _SHOWN_CHARACTERS: Final = 2_000
 _QUIET_SECONDS: Final = 0.2
+_KEEPS_WHAT_WAS_TAKEN: Final = "limits"
 
 
 class NatsSystem:
@@ -131,6 +132,7 @@ class BrokerSource:
             self._declared.subject, durable=self._declared.durable, stream=self._reach.stream
         )
         try:
+            self._refuse_other_subject((await consumer.consumer_info()).config.filter_subject or "")
             messages: Sequence[Any] = await consumer.fetch(
                 min(_FETCHED_AT_ONCE, self._declared.most_messages), timeout=_QUIET_SECONDS
             )
@@ -141,17 +143,29 @@ class BrokerSource:
         finally:
             await consumer.unsubscribe()
 
+    def _refuse_other_subject(self, heard: str) -> None:
+        """Refuse a consumer of another feed, or of a declaration of before: its messages would be taken for ours."""
+        if heard != self._declared.subject:
+            raise ConfigurationError(
+                f"{self.name}: the consumer '{self._declared.durable}' listens to other messages.",
+                expected=self._declared.subject,
+                found=heard or "all of the stream",
+                remedy="name another `durable`, one for each entity, or remove the consumer once it is drained",
+            )
+
     def _kept(self, message: Any) -> InboxMessage:
         """Return what is kept of a message; one that is no row is kept as words, and the contract refuses them."""
         body, place = bytes(message.data), f"{self._reach.stream}:{message.metadata.sequence.stream}"
         try:
             number = message_number(body, self._declared.id_field)
+            sent_as = (message.headers or {}).get(self._declared.id_header, "")
+            if sent_as and not is_number(sent_as):
+                raise ValueError(f"the header '{self._declared.id_header}' holds no number of a message")  # noqa: TRY301 - handled as any other
+            number = number or sent_as or place
         except ValueError as error:
             text = body.decode("utf-8", "replace")[:_SHOWN_CHARACTERS]
             body = json.dumps({"unreadable_message": text, "problem": str(error)}).encode()
             number = place
-        headers = message.headers or {}
-        number = number or headers.get(self._declared.id_header, "") or place
         return InboxMessage(self.system, self.entity, number, self._reach.clock.now(), body)
 
 
@@ -207,6 +221,8 @@ class NatsSink:
     def read_back(self, correction: Correction) -> Observed:
         """Return whether the stream holds the message; what the system did with it is told by its next snapshot.
 
+        UNKNOWN where it holds none, but is one of those that forget what was taken.
+
         Raises:
             SystemDownError: The broker did not answer.
             ConfigurationError: The message, the stream or the credentials are wrong.
@@ -220,7 +236,9 @@ class NatsSink:
         try:
             await client.jetstream().get_last_msg(self._stream, subject)
         except NotFoundError:
-            return Observed.ABSENT
+            described = await client.jetstream().stream_info(self._stream)
+            # Any other stream forgets a message once it was taken: that it is not there does not say it never was.
+            return Observed.ABSENT if described.config.retention == _KEEPS_WHAT_WAS_TAKEN else Observed.UNKNOWN
         return Observed.QUEUED
 
 

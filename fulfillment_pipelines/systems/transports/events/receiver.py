@@ -24,14 +24,15 @@ from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.ledger.notices import Notice
 from fulfillment_pipelines.systems.declaration.events import WebhookDeclaration, WebhookEntity, WebhookNotice
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.events.inbox import Inbox, message_number
+from fulfillment_pipelines.systems.transports.events.inbox import Inbox, is_number, message_number
 from fulfillment_pipelines.systems.transports.events.signature import is_genuine
 
 TakeNotice = Callable[[Notice], None]
 """Takes in what a system tells of a correction; durable when it returns. Raises RetryableError."""
 
 _RETRY_AFTER_SECONDS: Final = "5"
-_LONGEST_NUMBER: Final = 255
+_LONGEST_KEY: Final = 64
+_LONGEST_NOTICE_NUMBER: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _refuse_forged(declaration: WebhookDeclaration, destinations: Destinations, 
 
 def _keep(feed: Feed, entity: WebhookEntity, destinations: Destinations, request: Request, body: bytes) -> None:
     number = _number(body, entity.id_field) or request.headers.get(entity.id_header, "")
-    if not number or len(number) > _LONGEST_NUMBER:
+    if not is_number(number):
         raise _RefusedError(400, f"the header '{entity.id_header}', which numbers messages, is missing or too long")
     received_at = destinations.clock.now()
     destinations.inbox.keep([InboxMessage(feed.system, feed.entity, number, received_at, body)])
@@ -139,18 +140,21 @@ def _keep(feed: Feed, entity: WebhookEntity, destinations: Destinations, request
 def _tell(notice: WebhookNotice, destinations: Destinations, request: Request, body: bytes) -> None:
     del request
     number = _number(body, notice.id_field)
+    if len(number) > _LONGEST_NOTICE_NUMBER:
+        raise _RefusedError(400, f"the field '{notice.id_field}', which numbers messages, is too long")
     content = json.loads(body)
     told = content.get(notice.observed)
     key = content.get(notice.idempotency_key)
-    if not isinstance(key, str) or not key:
-        raise _RefusedError(400, f"the field '{notice.idempotency_key}' is missing")
+    if not isinstance(key, str) or not is_number(key) or len(key) > _LONGEST_KEY:
+        raise _RefusedError(400, f"the field '{notice.idempotency_key}' is missing or no key of ours")
     destinations.take_notice(
         Notice(
             target=notice.target,
             notice_id=number,
             idempotency_key=key,
             observed=notice.codes.get(str(told), Observed.UNKNOWN),
-            reference=str(content.get(notice.reference) or "") if notice.reference else "",
+            # PostgreSQL keeps no NUL.
+            reference=str(content.get(notice.reference) or "").replace("\0", "") if notice.reference else "",
             received_at=destinations.clock.now(),
         )
     )

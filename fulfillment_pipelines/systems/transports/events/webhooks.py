@@ -5,6 +5,8 @@ Receiving belongs to `receiver.py`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt
 from fulfillment_pipelines.systems.declaration.events import WebhookDeclaration
@@ -12,6 +14,8 @@ from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.transports.drift import undeclared_entity
 from fulfillment_pipelines.systems.transports.events.inbox import Inbox, InboxSource
 from fulfillment_pipelines.systems.transports.messages import declared_message
+
+_BEHIND_ALL: Final = 2**63 - 1
 
 
 class WebhookSystem:
@@ -51,7 +55,7 @@ class WebhookSystem:
             RetryableError: The inbox does not answer.
         """
         for entity in list(self._declaration.entities)[:1]:
-            self._inbox.read(self.name, entity, after=0)
+            self._inbox.read(self.name, entity, after=_BEHIND_ALL)
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

@@ -18,7 +18,7 @@ def read_json_lines(text: str, wanted: Sequence[str]) -> FileRecords:
     for number, line in _lines(text):
         try:
             record = _DECODER.decode(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             broken.append(BrokenRecord(number, f"it is not JSON: {error}", line))
             continue
         if isinstance(record, dict):
@@ -35,7 +35,7 @@ def broken_last_line(text: str) -> str:
     last = text[text.rfind("\n") + 1 :]
     try:
         _DECODER.decode(last)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"its last line '{last[:40]}…' breaks off"
     return ""
 
@@ -47,7 +47,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
+def whole_characters(text: str) -> str:
+    """Return a text in which halves of characters, as a sender leaves that cuts text short, are marked as lost."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+    if isinstance(value, str):
+        return whole_characters(value)
+    return None if value is None else json.dumps(value)

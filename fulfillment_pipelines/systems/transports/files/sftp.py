@@ -114,7 +114,7 @@ class SftpLocation:
                 return []
             for name in names:
                 attributes, path = name.attrs, f"{directory}/{name.filename!s}"
-                if name.filename in (".", ".."):
+                if name.filename in (".", "..") or "/" in str(name.filename):  # a server may not lead us elsewhere
                     continue
                 if attributes.type == asyncssh.FILEXFER_TYPE_SYMLINK:
                     try:

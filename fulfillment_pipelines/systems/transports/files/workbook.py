@@ -87,6 +87,34 @@ def read_workbook(
     return FileRecords(frozenset(name for name in names if name), found.columns, found.broken, found.undeclared)
 
 
+def header_rows(content: bytes, *, most_bytes: int) -> dict[str, int]:
+    """Return every sheet with the row that seems to name its columns, the first wide one; 0 for an empty sheet.
+
+    Args:
+        content: The workbook.
+        most_bytes: The largest size that it may unpack to.
+
+    Raises:
+        UnreadableFileError: It is no workbook or not whole, or is too large.
+        ConfigurationError: What reads workbooks is not installed.
+    """
+    found: dict[str, int] = {}
+    for sheet in _sheets(content):
+        _outlined(content, sheet, most_bytes)
+        filled = [sum(value != "" for value in row) for row in _cells(content, sheet)]
+        widest = max(filled, default=0)
+        found[sheet] = next((number for number, count in enumerate(filled, start=1) if count * 2 > widest), 0)
+    return found
+
+
+def _sheets(content: bytes) -> list[str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return list(_named_sheets(archive))
+    except _BROKEN as error:
+        raise UnreadableFileError(_WHAT, str(error) or type(error).__name__) from error
+
+
 def _cells(content: bytes, sheet: str) -> list[list[Any]]:
     try:
         import python_calamine  # noqa: PLC0415 - it is optional, and only a workbook needs it
@@ -167,10 +195,7 @@ def _outlined(content: bytes, sheet: str, most_bytes: int) -> _Outline:
 
 def _part_of_sheet(archive: zipfile.ZipFile, sheet: str) -> str:
     """Return the archive's part that holds a sheet."""
-    book = ElementTree.fromstring(archive.read("xl/workbook.xml"), forbid_dtd=True)
-    sheets = {
-        str(found.get("name")): str(found.get(_RELATION)) for found in book.iter() if found.tag.endswith("}sheet")
-    }
+    sheets = _named_sheets(archive)
     if sheet not in sheets and (sheet or len(sheets) != 1):
         wanted = f"a workbook with a sheet '{sheet}'" if sheet else "a workbook with one sheet, or `sheet` declared"
         raise UnreadableFileError(wanted, ", ".join(sheets) or "no sheet")
@@ -178,6 +203,12 @@ def _part_of_sheet(archive: zipfile.ZipFile, sheet: str) -> str:
     relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"), forbid_dtd=True)
     target = next((str(found.get("Target")) for found in relations.iter() if found.get("Id") == relation), "")
     return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _named_sheets(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the sheets by name, each with the relation that leads to its part."""
+    book = ElementTree.fromstring(archive.read("xl/workbook.xml"), forbid_dtd=True)
+    return {str(found.get("name")): str(found.get(_RELATION)) for found in book.iter() if found.tag.endswith("}sheet")}
 
 
 def _text(value: Any) -> str | None:

@@ -22,6 +22,7 @@ from fulfillment_pipelines.systems.transports.http.auth import Authenticator, au
 from fulfillment_pipelines.systems.transports.http.pace import Pace
 from fulfillment_pipelines.systems.transports.http.refusals import Refusals, retry_after_seconds
 from fulfillment_pipelines.systems.transports.http.requests import HttpRequest, versioned
+from fulfillment_pipelines.systems.transports.http.whole_answers import whole_answer
 
 _REPEATED = frozenset({429, 502, 503, 504})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -124,7 +125,7 @@ class HttpSession:
             self._refuse_long_wait(request, RetryableError)
             self._pace.keep()
             try:
-                response = self._whole_answer(connection.client, built)
+                response = whole_answer(connection.client, built, self._monotonic)
             except _NEVER_SENDABLE as error:
                 raise self._refusals.unusable(error) from error
             except _NOT_SENT as error:
@@ -169,22 +170,6 @@ class HttpSession:
             httpx.URL(request.path).copy_merge_params(request.parameters) if request.parameters else request.path,
             content=versioned(request.content, request.form, self._declaration.transport.json_rpc),
             headers={**typed, **connection.headers, **headers},
-        )
-
-    def _whole_answer(self, client: httpx.Client, request: httpx.Request) -> httpx.Response:
-        """Return an answer that came within the time limit as a whole; httpx itself limits each wait for more of it."""
-        limit_at = self._monotonic() + self._declaration.transport.timeout_seconds
-        received: list[bytes] = []
-        streamed = client.send(request, stream=True)
-        try:
-            for part in streamed.iter_raw():
-                received.append(part)
-                if self._monotonic() > limit_at:
-                    raise httpx.ReadTimeout("It still comes, too slowly.", request=request)
-        finally:
-            streamed.close()
-        return httpx.Response(
-            streamed.status_code, headers=streamed.headers, content=b"".join(received), request=request
         )
 
     def _read(self, request: HttpRequest, headers: Mapping[str, str], *, may_drip: bool) -> httpx.Response:
@@ -234,7 +219,7 @@ class HttpSession:
         if not may_drip:
             self._refuse_long_wait(request, SystemDownError)
         self._pace.keep()
-        return connection.client.send(built) if may_drip else self._whole_answer(connection.client, built)
+        return connection.client.send(built) if may_drip else whole_answer(connection.client, built, self._monotonic)
 
     def _credentials(self, connection: _Connection) -> Mapping[str, str]:
         try:

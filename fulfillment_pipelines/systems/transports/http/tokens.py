@@ -28,6 +28,7 @@ from fulfillment_pipelines.systems.transports.http.filling import filled, in_tex
 from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import field_at
 from fulfillment_pipelines.systems.transports.http.requests import versioned, wrapped
+from fulfillment_pipelines.systems.transports.http.whole_answers import whole_answer
 
 _DEFAULT_LIFETIME_SECONDS = 300.0
 _LARGEST_MARGIN_SECONDS = 30.0
@@ -117,7 +118,9 @@ class ClientCredentialsToken(FetchedHeaders):
         self._credentials = (client_id, client_secret)
 
     def _fetch(self, client: httpx.Client) -> tuple[Mapping[str, str], float]:
-        answer = _token_answer(self._system, client, self._declared, self._credentials, {})
+        answer = _token_answer(
+            self._system, client, self._declared, self._credentials, form={}, monotonic=self._monotonic
+        )
         return _bearer(self._system, answer)
 
 
@@ -152,7 +155,9 @@ class RefreshedToken(FetchedHeaders):
 
     def _fetch(self, client: httpx.Client) -> tuple[Mapping[str, str], float]:
         form = {"refresh_token": self._refresh_token}
-        answer = _token_answer(self._system, client, self._declared, self._credentials, form)
+        answer = _token_answer(
+            self._system, client, self._declared, self._credentials, form=form, monotonic=self._monotonic
+        )
         renewed = answer.get("refresh_token")
         if isinstance(renewed, str) and renewed:
             self._refresh_token = renewed
@@ -204,9 +209,10 @@ class SessionToken(FetchedHeaders):
         login = self._declared.login
         method, content = wrapped(login, login.method, filled(login.template, self._credentials.__getitem__))
         headers = {**self._fixed_headers, "Content-Type": "application/json"}
-        response = client.request(
+        request = client.build_request(
             method, login.path, content=versioned(content, login.form, self._json_rpc), headers=headers
         )
+        response = whole_answer(client, request, self._monotonic)
         if response.status_code in _TRANSIENT:
             response.raise_for_status()
         problem = problem_in(response, login.form, {})
@@ -249,18 +255,21 @@ def _token_answer(
     client: httpx.Client,
     declared: OAuth2ClientCredentials | OAuth2RefreshToken,
     credentials: tuple[str, str | None],
+    *,
     form: Mapping[str, str],
+    monotonic: Callable[[], float],
 ) -> Mapping[str, Any]:
     """Return what the token endpoint answers."""
     client_id, client_secret = credentials
     asked = {"grant_type": declared.kind.removeprefix("oauth2_"), **form}
     if declared.scope is not None:
         asked["scope"] = declared.scope
+    auth = None
     if client_secret is not None and declared.client_authentication == "basic":
-        response = client.post(declared.token_path, data=asked, auth=(client_id, client_secret))
+        auth = httpx.BasicAuth(client_id, client_secret)
     else:
-        known = {"client_id": client_id} | ({"client_secret": client_secret} if client_secret is not None else {})
-        response = client.post(declared.token_path, data={**asked, **known})
+        asked |= {"client_id": client_id} | ({"client_secret": client_secret} if client_secret is not None else {})
+    response = whole_answer(client, client.build_request("POST", declared.token_path, data=asked), monotonic, auth=auth)
     if response.status_code in _TRANSIENT:
         response.raise_for_status()
     if not response.is_success:

@@ -57,7 +57,7 @@ def _array(values: Sequence[Any]) -> Any:
     if len(kinds) == 1 and kinds <= _EXACT:
         try:
             return pa.array(values)
-        except pa.ArrowException:  # a NaN decimal, an integer beyond 64 bits
+        except (pa.ArrowException, OverflowError, TypeError):  # not finite, or an integer beyond 64 bits
             return _text_array(values)
     return _text_array(values)
 

@@ -28,6 +28,7 @@ from sqlalchemy import (
     text,
     types,
 )
+from sqlalchemy.dialects import postgresql
 
 from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
 from fulfillment_pipelines.systems.transports.sql.database import named_table
@@ -70,7 +71,9 @@ def read_batches(system: str, connection: Connection, query: Select[Any]) -> Ite
     snapshot = connection.execute(_EXPORT).scalar_one()
     url = connection.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     begin = f"begin isolation level repeatable read read only; set transaction snapshot '{snapshot}'"
-    statement = str(query.compile(dialect=connection.dialect))
+    # Without parameters nothing is filled in, so that a percent sign in a name stands for itself.
+    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    statement = str(query.compile(dialect=dialect))
     try:
         with adbc.connect(url, autocommit=True) as reading, reading.cursor() as cursor:
             for one in begin.split("; "):
@@ -78,7 +81,7 @@ def read_batches(system: str, connection: Connection, query: Select[Any]) -> Ite
             cursor.execute(statement)
             for batch in cursor.fetch_record_batch():
                 yield _exact(pa.Table.from_batches([batch]))
-    except adbc.Error as error:
+    except (adbc.Error, OSError, pa.ArrowException) as error:  # what breaks amidst the batches, Arrow tells
         raise SystemDownError(
             f"{system}: the database broke off an Arrow read.",
             expected="all rows of the table",

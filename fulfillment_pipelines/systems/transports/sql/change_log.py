@@ -32,6 +32,13 @@ _PEEK: Final = text(
     "from pg_logical_slot_peek_binary_changes("
     ":slot, null, :most_changes, 'proto_version', '1', 'publication_names', :publication)"
 )
+_PUBLISHED: Final = text(
+    "select publication.pubinsert and publication.pubupdate and publication.pubdelete and publication.pubtruncate "
+    "as tells_all, exists (select 1 from pg_publication_tables as published "
+    "where published.pubname = publication.pubname and published.tablename = :table "
+    "and (:schema = '' or published.schemaname = :schema)) as holds_table "
+    "from pg_publication as publication where publication.pubname = :publication"
+)
 # A transaction is in the log a moment before others see it.
 _UNSEEN: Final = text(
     "select cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as numeric) % 4294967296 as next_xid, "
@@ -39,6 +46,8 @@ _UNSEEN: Final = text(
     "from pg_snapshot_xip(pg_current_snapshot()) as running (xid)) as running_xids"
 )
 _HALF_OF_THE_NUMBERS: Final = 2**31
+# A statement of PostgreSQL takes 65,535 values; long before, reading everything is quicker.
+_MOST_VALUES: Final = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +66,14 @@ class Peeked:
         confirmed: The position up to which everything was taken before.
         messages: Whole transactions.
         head: A position up to which these are all; the confirmed one where there may be more.
+        has_gap: Whether the slot does not stand at the cursor, since it was made anew, moved by somebody else, or the
+            server was set back: what changed between is not told.
     """
 
     confirmed: str
     messages: Sequence[LogMessage]
     head: str
+    has_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,8 @@ class Changed:
     Attributes:
         cursor: Position in the log up to which everything is known once the keys are read.
         keys: Keys of rows to read; empty for none.
-        rows_left: Whether a row has left the table, so that everything must be read.
+        rows_left: Whether everything must be read: a row has left the table, or not every change is known, or they are
+            too many to ask for.
     """
 
     cursor: str
@@ -99,20 +112,23 @@ class ChangeLog:
         """Move the slot on to the cursor of the last pull, and return what stands behind it.
 
         Raises:
-            ConfigurationError: There is no such slot, or it was lost, or we may not read it.
+            ConfigurationError: There is no such slot, or it was lost, or we may not read it, or the publication does
+                not tell every change of the table.
             SystemDownError: The database cannot be reached.
         """
-        slot = {"slot": self._declared.slot}
+        slot, publication = {"slot": self._declared.slot}, self._declared.publication
         with self._database.writing() as connection, self._database.translated():
             if connection.dialect.name != "postgresql":
                 raise self._unusable(f"a {connection.dialect.name} database")
             if since is not None:
                 connection.execute(_ADVANCE, {**slot, "until": since})
             confirmed, head = self._positions(connection)
-            wanted = {"most_changes": self._declared.most_changes, "publication": self._declared.publication}
+            self._refuse_untold(connection)
+            wanted = {"most_changes": self._declared.most_changes, "publication": publication}
             rows = connection.execute(_PEEK, {**slot, **wanted}).all()
         messages = tuple(LogMessage(row.xid, bytes(row.data)) for row in rows)
-        return Peeked(confirmed, messages, head if len(messages) < self._declared.most_changes else confirmed)
+        has_gap = since is not None and _position(confirmed) != _position(since)
+        return Peeked(confirmed, messages, head if len(messages) < self._declared.most_changes else confirmed, has_gap)
 
     def changed(self, peeked: Peeked, connection: Connection) -> Changed:
         """Return what must be read, as far as the connection's transaction sees it.
@@ -138,7 +154,9 @@ class ChangeLog:
                 found=str(error),
                 remedy="make the slot anew with that plug-in, or take `change_log` out of the system's YAML",
             ) from error
-        return Changed(_lsn(taken_up_to), sorted(changes.keys), changes.rows_left)
+        are_many = len(changes.keys) * len(self._entity.key) > _MOST_VALUES
+        rows_left = changes.rows_left or peeked.has_gap or are_many
+        return Changed(_lsn(taken_up_to), sorted(changes.keys), rows_left)
 
     def _positions(self, connection: Connection) -> tuple[str, str]:
         """Return up to where the slot was taken, and up to where the server's log is written now."""
@@ -150,6 +168,20 @@ class ChangeLog:
         if slot.wal_status == "lost":
             raise self._unusable("one whose log was thrown away by the server")
         return str(slot.confirmed), str(slot.head)
+
+    def _refuse_untold(self, connection: Connection) -> None:
+        """Refuse a publication that keeps silent about changes of the table: rows would be missing without a word."""
+        schema, _, table = self._entity.table.rpartition(".")
+        named = {"publication": self._declared.publication, "schema": schema, "table": table}
+        told = connection.execute(_PUBLISHED, named).one_or_none()
+        if told is None:
+            raise self._unusable("no publication of that name")
+        if not told.holds_table:
+            raise self._unusable(
+                "a publication without that table; one that is partitioned needs publish_via_partition_root"
+            )
+        if not told.tells_all:
+            raise self._unusable("a publication that leaves out inserts, updates, deletes or truncates")
 
     def _unusable(self, found: str) -> ConfigurationError:
         name, publication = self._declared.slot, self._declared.publication

@@ -6,12 +6,13 @@ Only reads, in one transaction. What the tables mean is guessed in `onboarding`.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Inspector, inspect, select
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import DBAPIError, SAWarning
 from sqlalchemy.types import Date, DateTime, Integer, LargeBinary, Numeric, TypeEngine
 
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration
@@ -55,10 +56,24 @@ class InspectedTable:
     columns: tuple[InspectedColumn, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class InspectedDatabase:
+    """What was seen of a database, and what could not be.
+
+    Attributes:
+        tables: Its tables and views, in the order of their names.
+        unread: Those that could not be read, by name, with the database's own words: a view over a column that is
+            gone, a table that our user may not read.
+    """
+
+    tables: tuple[InspectedTable, ...]
+    unread: Mapping[str, str]
+
+
 def inspect_database(
     declaration: SqlDeclaration, references: References, *, rows: int, schema: str = ""
-) -> tuple[InspectedTable, ...]:
-    """Return the tables and views of a database, in the order of their names.
+) -> InspectedDatabase:
+    """Return the tables and views of a database. One that cannot be read does not hide the others.
 
     Args:
         declaration: The address of the database and its time limit; its entities do not matter.
@@ -69,7 +84,7 @@ def inspect_database(
     Raises:
         ConfigurationError: The address cannot be used, or the database refuses us.
         SystemDownError: It cannot be reached.
-        BadDataError: A table cannot be read.
+        BadDataError: No table can be read.
     """
     database = Database(declaration, references)
     try:
@@ -78,9 +93,25 @@ def inspect_database(
             warnings.simplefilter("ignore", SAWarning)
             inspector = inspect(connection)
             names = [*inspector.get_table_names(schema or None), *inspector.get_view_names(schema or None)]
-            return tuple(_table(connection, inspector, name, rows, schema) for name in sorted(names))
+            return _inspected(sorted(names), connection, lambda name: _table(connection, inspector, name, rows, schema))
     finally:
         database.close()
+
+
+def _inspected(
+    names: Sequence[str], connection: Connection, look: Callable[[str], InspectedTable]
+) -> InspectedDatabase:
+    tables: list[InspectedTable] = []
+    unread: dict[str, str] = {}
+    for name in names:
+        try:
+            with connection.begin_nested():  # PostgreSQL would refuse all that follows an error
+                tables.append(look(name))
+        except DBAPIError as error:
+            if error.connection_invalidated or (name == names[-1] and not tables):
+                raise
+            unread[name] = str(error.orig).split("\n", maxsplit=1)[0]
+    return InspectedDatabase(tuple(tables), unread)
 
 
 def _table(connection: Connection, inspector: Inspector, name: str, rows: int, schema: str) -> InspectedTable:

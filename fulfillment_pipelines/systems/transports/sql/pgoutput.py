@@ -28,10 +28,12 @@ class Relation:
     Attributes:
         name: `schema.table`.
         columns: In the order rows are written in.
+        identity: The columns whose old values are written where an update changes one of them.
     """
 
     name: str
     columns: tuple[str, ...]
+    identity: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -83,18 +85,24 @@ class Changes:
 
     def _row(self, reader: _Reader, relation: Relation, *, is_update: bool) -> None:
         marker = reader.byte()
+        # An old row is written where a column of the identity has changed, and always where that is the full row.
+        stayed, old = not is_update or relation.identity.issuperset(self.key), None
         if is_update and marker in _OLD_KEY:
-            self.rows_left = True  # an old key is written only where the key has changed
-            reader.row(relation)
+            stayed, old = False, self._key_of(reader.row(relation))
             marker = reader.byte()
         if marker != _NEW:
             raise UnreadableLogError(f"a row of {relation.name} that is neither new nor old")
-        values = reader.row(relation)
-        key = tuple(values.get(name) for name in self.key)
-        if any(value is None for value in key):
+        key = self._key_of(reader.row(relation))
+        if key is None:
             self.rows_left = True  # which row it is cannot be told: everything is read
-        else:
-            self.keys.add(tuple(str(value) for value in key))
+            return
+        self.rows_left |= not stayed and old != key
+        self.keys.add(key)
+
+    def _key_of(self, values: Mapping[str, str | None]) -> tuple[str, ...] | None:
+        """Return the key of a row; None where a part of it was not written."""
+        found = [value for value in map(values.get, self.key) if value is not None]
+        return tuple(found) if len(found) == len(self.key) else None
 
     def _relation(self, number: int) -> Relation:
         if number not in self._relations:
@@ -134,11 +142,13 @@ class _Reader:
         number, schema, name = self.number(), self.text(), self.text()
         self.byte()  # how old rows are identified
         columns: list[str] = []
+        identity: set[str] = set()
         for _ in range(self._short()):
-            self.byte()  # whether it is part of the key
+            is_identity = self.byte() & 1
             columns.append(self.text())
+            identity.update(columns[-1:] if is_identity else ())
             self._take(8)  # type and modifier
-        return number, Relation(f"{schema}.{name}", tuple(columns))
+        return number, Relation(f"{schema}.{name}", tuple(columns), frozenset(identity))
 
     def row(self, relation: Relation) -> Mapping[str, str | None]:
         values: dict[str, str | None] = {}
