@@ -17,7 +17,7 @@ _Model = TypeVar("_Model")
 # Reading with libyaml takes a tenth of the time; PyYAML is also built without it.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-PLACE = "place"
+PLACE = "place_in_file"
 """Key in the context of an error about a whole file: the dotted path of what is really wrong."""
 
 _MERGE_KEY = "<<"

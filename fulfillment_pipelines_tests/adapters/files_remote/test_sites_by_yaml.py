@@ -21,7 +21,7 @@ SFTP_SITE = f"""
 system: wms_quay
 title: Quay warehouse
 role: wms
-node: QUAY
+node: EAST
 contract_version: "1"
 freshness_seconds: 3600
 transport:
@@ -37,7 +37,7 @@ entities:
     fields: [item, unit, on_hand, reserved]
     key: [item]
     mapping: &stock
-      node: {{literal: QUAY}}
+      node: {{literal: EAST}}
       sku: item
       uom: unit
       on_hand_qty: on_hand
@@ -54,7 +54,7 @@ entities:
     key: ["@no"]
     mapping:
       movement_id: "@no"
-      node: {{literal: QUAY}}
+      node: {{literal: EAST}}
       sku: item
       uom: item/@unit
       movement_qty: qty
@@ -65,7 +65,7 @@ S3_SITE = f"""
 system: wms_dock
 title: Dock warehouse
 role: wms
-node: DOCK
+node: WEST
 contract_version: "1"
 freshness_seconds: 3600
 transport:
@@ -83,7 +83,7 @@ entities:
     fields: [Item, Unit, On hand, Reserved, Free]
     key: [Item]
     mapping:
-      node: {{literal: DOCK}}
+      node: {{literal: WEST}}
       sku: Item
       uom: Unit
       on_hand_qty: On hand
@@ -158,8 +158,8 @@ def test_files_of_both_sites_become_canonical_rows_and_what_is_broken_is_quarant
         "select node, sku, cast(on_hand_qty as varchar) as qty from canon_stock_levels order by node"
     ).to_pylist()
     assert [(row["node"], row["sku"], float(row["qty"])) for row in stock] == [
-        ("DOCK", "BRG-1001", 40.0),
-        ("QUAY", "BRG-1001", 12.5),
+        ("EAST", "BRG-1001", 12.5),
+        ("WEST", "BRG-1001", 40.0),
     ]
     moved = platform.warehouse.query(
         "select movement_id, cast(movement_qty as varchar) as qty, epoch(moved_at) as moved_at"
