@@ -26,7 +26,7 @@ from fulfillment_pipelines.errors import (
 )
 from fulfillment_pipelines.systems.declaration.memory import MemoryDeclaration, MemoryEntity
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
-from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import declared_entity, refuse_missing_fields
 from fulfillment_pipelines.systems.transports.instants import instant_text
 from fulfillment_pipelines.systems.transports.messages import (
     declared_message,
@@ -96,9 +96,7 @@ class MemorySystem:
         Raises:
             ConfigurationError: The entity is not declared.
         """
-        declared = self.declaration.entities.get(entity)
-        if declared is None:
-            raise undeclared_entity(self.name, entity, self.declaration.entities)
+        declared = declared_entity(self.name, entity, self.declaration.entities)
         return MemorySource(self, entity, declared)
 
     def sink(self) -> CorrectionSink:

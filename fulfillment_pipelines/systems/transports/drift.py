@@ -6,14 +6,16 @@ What has changed beside that, and since when, belongs to `snapshots.drift`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from rapidfuzz import fuzz
 
 from fulfillment_pipelines.errors import ConfigurationError, InterfaceChangedError
 from fulfillment_pipelines.systems.declaration.parts import EntityBase
+
+_Entity = TypeVar("_Entity")
 
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _SAME_WORDS: Final = 0.9
@@ -22,13 +24,19 @@ LIKE_NAME_PERCENT: Final = 65
 """How alike two names must be for the one to be told as a likely successor of the other, by name alone."""
 
 
-def undeclared_entity(system: str, entity: str, declared: Iterable[str]) -> ConfigurationError:
-    """Return the error for an entity that a system does not declare."""
-    return ConfigurationError(
-        f"The system '{system}' declares no entity '{entity}'.",
-        expected=f"one of {', '.join(declared) or 'none: it has no entities'}",
-        remedy="correct the name, or declare the entity in the system's YAML",
-    )
+def declared_entity(system: str, entity: str, declared: Mapping[str, _Entity]) -> _Entity:
+    """Return what a system declares of an entity.
+
+    Raises:
+        ConfigurationError: It does not declare it.
+    """
+    if entity not in declared:
+        raise ConfigurationError(
+            f"The system '{system}' declares no entity '{entity}'.",
+            expected=f"one of {', '.join(declared) or 'none: it has no entities'}",
+            remedy="correct the name, or declare the entity in the system's YAML",
+        )
+    return declared[entity]
 
 
 def refuse_missing_fields(feed: str, declared: EntityBase, found: Collection[str], *, where: str) -> None:

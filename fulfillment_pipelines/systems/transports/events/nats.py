@@ -19,7 +19,7 @@ from fulfillment_pipelines.errors import ConfigurationError, SystemDownError, Un
 from fulfillment_pipelines.systems.declaration.events import BrokerEntity, BrokerMessage, NatsDeclaration
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.drift import undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import declared_entity
 from fulfillment_pipelines.systems.transports.events.broker import Broker
 from fulfillment_pipelines.systems.transports.events.inbox import Inbox, InboxSource, is_number, message_number
 from fulfillment_pipelines.systems.transports.messages import declared_message, filled_path, payload_fields
@@ -59,9 +59,7 @@ class NatsSystem:
         Raises:
             ConfigurationError: The entity is not declared.
         """
-        declared = self._declaration.entities.get(entity)
-        if declared is None:
-            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        declared = declared_entity(self.name, entity, self._declaration.entities)
         stream = self._declaration.transport.stream
         return BrokerSource(Reach(self.name, stream, self._broker, self._inbox, self._clock), entity, declared)
 

@@ -11,7 +11,7 @@ from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.correction import Correction, Observed, Receipt
 from fulfillment_pipelines.systems.declaration.events import WebhookDeclaration
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
-from fulfillment_pipelines.systems.transports.drift import undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import declared_entity
 from fulfillment_pipelines.systems.transports.events.inbox import Inbox, InboxSource
 from fulfillment_pipelines.systems.transports.messages import declared_message
 
@@ -39,9 +39,7 @@ class WebhookSystem:
         Raises:
             ConfigurationError: The entity is not declared.
         """
-        declared = self._declaration.entities.get(entity)
-        if declared is None:
-            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        declared = declared_entity(self.name, entity, self._declaration.entities)
         return InboxSource(self.name, entity, declared, self._inbox, self._clock)
 
     def sink(self) -> CorrectionSink:

@@ -12,7 +12,7 @@ from fulfillment_pipelines.systems.declaration.edi_messages import DocumentMessa
 from fulfillment_pipelines.systems.declaration.files import FilesDeclaration
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.drift import undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import declared_entity
 from fulfillment_pipelines.systems.transports.edi.acknowledger import Acknowledger
 from fulfillment_pipelines.systems.transports.edi.answers import AnswerBook
 from fulfillment_pipelines.systems.transports.edi.sink import EdiSink
@@ -53,9 +53,7 @@ class FileSystem:
         Raises:
             ConfigurationError: The entity is not declared.
         """
-        declared = self._declaration.entities.get(entity)
-        if declared is None:
-            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        declared = declared_entity(self.name, entity, self._declaration.entities)
         if isinstance(declared, EdiEntity):
             return EdiSource(self.name, entity, declared, self._folder, self._clock)
         return FileSource(self.name, entity, declared, self._folder, self._clock)

@@ -20,7 +20,7 @@ from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, Http
 from fulfillment_pipelines.systems.declaration.parts import FieldAsOf, FixedAsOf
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import declared_entity, refuse_missing_fields
 from fulfillment_pipelines.systems.transports.http.json_text import read_json
 from fulfillment_pipelines.systems.transports.http.paging import (
     PageAnswer,
@@ -71,9 +71,7 @@ class HttpSystem:
         Raises:
             ConfigurationError: The entity is not declared.
         """
-        declared = self._declaration.entities.get(entity)
-        if declared is None:
-            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        declared = declared_entity(self.name, entity, self._declaration.entities)
         return HttpSource(
             self.name, entity, declared, session=self._session, clock=self._clock, last_pages=self._last_pages
         )

@@ -19,7 +19,7 @@ from fulfillment_pipelines.systems.declaration.parts import FixedAsOf, TableAsOf
 from fulfillment_pipelines.systems.declaration.sql import SqlDeclaration, SqlEntity
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
-from fulfillment_pipelines.systems.transports.drift import refuse_missing_fields, undeclared_entity
+from fulfillment_pipelines.systems.transports.drift import declared_entity, refuse_missing_fields
 from fulfillment_pipelines.systems.transports.instants import instant_of, instant_text
 from fulfillment_pipelines.systems.transports.sql.arrow_pages import PageWriter
 from fulfillment_pipelines.systems.transports.sql.arrow_reads import read_batches, whole_table
@@ -55,9 +55,7 @@ class SqlSystem:
         Raises:
             ConfigurationError: The entity is not declared.
         """
-        declared = self._declaration.entities.get(entity)
-        if declared is None:
-            raise undeclared_entity(self.name, entity, self._declaration.entities)
+        declared = declared_entity(self.name, entity, self._declaration.entities)
         return SqlSource(
             self.name,
             entity,
