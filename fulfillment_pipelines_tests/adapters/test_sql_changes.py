@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
 from fulfillment_pipelines.errors import ConfigurationError
@@ -254,6 +255,21 @@ def test_a_partitioned_table_that_is_published_as_one_is_read_by_its_changes(
     cursor = pull(reader, None).cursor
     site.execute("insert into lines values ('SO-5', 1, 5)")
     assert rows(pull(reader, cursor)) == [("SO-5", 1, 5)]
+
+
+@pytest.mark.usefixtures("slot")
+def test_a_transaction_that_is_in_the_log_and_not_yet_visible_is_left_for_the_next_pull(
+    site: psycopg.Connection[Any], system: Callable[..., SqlSystem]
+) -> None:
+    reader = system()
+    source: Any = reader.source("lines")
+    cursor = pull(reader, None).cursor
+    with reader._database.reading() as connection:
+        connection.execute(text("select 1 from lines")).all()  # from here on it sees one state
+        site.execute("update lines set qty = 9 where line_no = 2")
+        changed = source._log.changed(source._log.peek(cursor), connection)
+    assert changed.keys == []
+    assert rows(pull(reader, changed.cursor)) == [("SO-1", 2, 9)]
 
 
 def test_a_slot_that_is_not_there_is_told_with_what_its_owner_must_run(system: Callable[..., SqlSystem]) -> None:
