@@ -158,6 +158,22 @@ def test_what_was_published_is_read_once_and_acknowledged(hub: Hub, system: Nats
     assert (waiting.num_ack_pending, waiting.num_pending) == (0, 0)
 
 
+def test_a_busy_machine_that_gives_up_waiting_found_nothing_and_no_broker_down(
+    hub: Hub, system: NatsSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def take(stream: Any) -> None:
+        consumer = await stream.pull_subscribe("hub.milestones.>", durable="fulfillment", stream="HUB")
+        await consumer.fetch(1, timeout=5)
+
+    async def gives_up(*_: Any, **__: Any) -> None:
+        raise TimeoutError  # the plain one, which the client raises where its own deadline has passed already
+
+    hub.send("E-1", {"event_id": "E-1", "status": "DEPARTED"})
+    hub.do(take)
+    monkeypatch.setattr(nats.js.client.JetStreamContext.PullSubscription, "fetch", gives_up)
+    assert rows(pull(system)) == []
+
+
 def test_a_crash_between_keeping_and_acknowledging_brings_the_message_again_and_it_is_kept_once(
     hub: Hub, system: NatsSystem, inbox: LedgerInbox, clock: Any
 ) -> None:
