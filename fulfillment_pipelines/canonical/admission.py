@@ -6,61 +6,41 @@ not at all, and admitting it again changes nothing. Comparing systems belongs to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-import pyarrow as pa
-from sqlglot import exp
-
 from fulfillment_pipelines.canonical.expectations import ExpectationOutcome, record_outcomes
+from fulfillment_pipelines.canonical.quarantine import quarantine, release
 from fulfillment_pipelines.canonical.row_checks import (
     check_counts,
-    checking_select,
-    checks_of,
     empty_select,
-    failing_select,
     good_select,
 )
+from fulfillment_pipelines.canonical.staging import StagedRows, stage_rows, unstage
 from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.domain.snapshot import PageLayout
-from fulfillment_pipelines.errors import BadDataError, ConfigurationError
-from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot, UnreadableLine, decode
+from fulfillment_pipelines.snapshots.decoding import DecodedSnapshot
 from fulfillment_pipelines.snapshots.drift import Difference
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
-from fulfillment_pipelines.snapshots.merging import MergeCounts, MergeTarget, merge
+from fulfillment_pipelines.snapshots.merging import (
+    STAGED_KEYS,
+    Incoming,
+    MergeCounts,
+    MergeTarget,
+    is_empty,
+    load,
+    merge,
+)
 from fulfillment_pipelines.snapshots.open_drift import SeenDrift, record_drift
 from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import (
     Connection,
-    SqlError,
     Warehouse,
-    create_table,
     create_view,
     ensure_table,
-    scalar,
 )
-
-_QUARANTINE: Final = """
-    create or replace temp table quarantined_rows as
-    select
-        failing.landed_row_no,
-        failing.source_key,
-        failing.order_id,
-        failing.node,
-        failing.sku,
-        failing.uom,
-        array_to_string(
-            list_filter($check_ids, lambda check_id, position: (failing.failed_mask >> (position - 1)) & 1 = 1), ', '
-        ) as failed_checks,
-        cast(to_json(landed) as varchar) as record
-    from failing
-    join landed on failing.landed_row_no = landed.landed_row_no
-    union all by name
-    select landed_row_no, failed_checks, record from unreadable_rows
-"""
 
 _ADMITTED: Final = """
     select
@@ -72,23 +52,18 @@ _ADMITTED: Final = """
     group by system, entity
 """
 _QUARANTINED_FEEDS: Final = "select distinct system, entity from ops_open_quarantine"
+SCANNED_FROM_ROWS: Final = 100_000
+"""Below, keeping the checked rows costs less than looking at the pages twice."""
+
+_STAGED_COUNTS: Final = """
+    select
+        count(*) as mapped_rows,
+        count(*) filter (where is_failing) as failing_rows,
+        count(*) filter (where not is_failing and is_repeat) as repeated_rows
+    from staged_keys
+"""
 _NOTE_KEYS: Final = "create or replace temp table noted_keys as from ops_changed_keys limit 0"
 _SEE_STAGED: Final = "create or replace view memory.main.checked_rows as from memory.main.checked"
-_UNSTAGE: Final = "drop table if exists memory.main.checked"
-_RELEASE: Final = """
-    delete from ops_open_quarantine
-    where system = $system and entity = $entity
-        and ($is_whole or source_key in (select source_key from good_rows))
-"""
-
-_RECORD_QUARANTINE: Final = """
-    insert into quarantine_target by name
-    select
-        $snapshot_id as snapshot_id, $system as system, $entity as entity, cast($as_of as timestamptz) as as_of,
-        landed_row_no, source_key, order_id, node, sku, uom, failed_checks, record
-    from quarantined_rows
-"""
-
 _RECORD_SNAPSHOT: Final = """
     insert into ops_snapshots
     select
@@ -120,7 +95,12 @@ class CanonicalFeed:
     @property
     def table(self) -> str:
         """The feed's table in the lake."""
-        return f"snap_{self.system}__{self.entity}"
+        return f"snap_{self.stage_name}"
+
+    @property
+    def stage_name(self) -> str:
+        """What sets the feed's names in the stage apart."""
+        return f"{self.system}__{self.entity}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +125,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class StagedSnapshot:
-    """A snapshot whose rows were read and checked, and wait in a stage table of this process.
+    """A snapshot whose rows were read and checked, and wait in the stage of this process.
 
     Attributes:
         outcomes: What the expectations say of it; empty where they were not asked.
@@ -154,14 +134,30 @@ class StagedSnapshot:
 
     feed: CanonicalFeed
     landed: LandedSnapshot
-    decoded: DecodedSnapshot
+    rows: StagedRows
     outcomes: tuple[ExpectationOutcome, ...] = ()
     drift: tuple[Difference, ...] | None = None
 
     @property
     def table(self) -> str:
-        """The stage table; a batch holds at most one snapshot of a feed."""
-        return f"checked_{self.feed.system}__{self.feed.entity}"
+        """The stage table or view; a batch holds at most one snapshot of a feed."""
+        return self.rows.table
+
+    @property
+    def decoded(self) -> DecodedSnapshot:
+        """What was read from the pages."""
+        return self.rows.decoded
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the rows of a snapshot are: how many there are, were sent again, or are in quarantine and for what."""
+
+    mapped_rows: int
+    repeated_rows: int = 0
+    quarantined_rows: int = 0
+    keys_are_known: bool = True
+    failures: dict[str, int] = field(default_factory=dict)
 
 
 class Admitter:
@@ -169,22 +165,29 @@ class Admitter:
 
     Args:
         warehouse: The lake.
+        scanned_from_rows: A snapshot of Parquet with so many rows is read where it lies, each time it is asked for.
     """
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, *, scanned_from_rows: int = SCANNED_FROM_ROWS) -> None:
         self._warehouse = warehouse
+        self._scanned_from_rows = scanned_from_rows
 
     def stage(self, feed: CanonicalFeed, landed: LandedSnapshot) -> StagedSnapshot:
         """Read, type and check the rows of a snapshot into a stage table of its own, also seen as `checked_rows`.
 
-        A page that cannot be read at all becomes one unreadable line, so that it is quarantined like a row.
+        Of a large snapshot of Parquet the stage is a view over the landed pages.
         """
         with self._warehouse.reading() as cursor:
-            decoded = _decoded(cursor, landed, feed.layout)
-            cursor.register("landed", decoded.records)
-            _map(cursor, feed)
-            staged = StagedSnapshot(feed, landed, decoded)
-            create_table(cursor, "memory.main." + staged.table, checking_select(feed.contract))
+            rows = stage_rows(
+                cursor,
+                landed,
+                feed.layout,
+                feed.mapping,
+                feed.contract,
+                name=feed.stage_name,
+                scanned_from_rows=self._scanned_from_rows,
+            )
+            staged = StagedSnapshot(feed, landed, rows)
             cursor.execute(retarget(_SEE_STAGED, {"checked": staged.table}))
         return staged
 
@@ -197,47 +200,8 @@ class Admitter:
         with self._warehouse.reading() as cursor:
             cursor.execute("drop view if exists memory.main.checked_rows")
             for snapshot in staged:
-                cursor.execute(retarget(_UNSTAGE, {"checked": snapshot.table}))
+                unstage(cursor, snapshot.rows, snapshot.feed.stage_name)
         return admissions
-
-
-def _decoded(cursor: Connection, landed: LandedSnapshot, layout: PageLayout) -> DecodedSnapshot:
-    try:
-        return decode(cursor, landed, layout)
-    except BadDataError as error:
-        none = pa.table({name: pa.array([], pa.string()) for name in layout.fields})
-        records = none.add_column(0, ROW_NUMBER, pa.array([], pa.int64()))
-        page = UnreadableLine(page=", ".join(landed.manifest.pages), line_no=0, problem=str(error), text="")
-        return DecodedSnapshot(records, (page,))
-
-
-def _map(cursor: Connection, feed: CanonicalFeed) -> None:
-    """Show the landed records under canonical names as `mapped`; what a mapping leaves out is null.
-
-    Only a column that the contract does not require may be left out.
-    """
-    try:
-        create_view(cursor, "given", feed.mapping.body)
-        given = [row[0] for row in cursor.execute("describe given").fetchall()]
-    except SqlError as error:
-        raise ConfigurationError(
-            f"{feed.mapping.path.name} does not run.",
-            expected=f"a select from `landed` with the fields {', '.join(feed.layout.fields)}",
-            found=str(error).splitlines()[0],
-            remedy=f"correct the SQL, or the fields of {feed.system}.{feed.entity} in its YAML",
-        ) from error
-    columns = feed.contract.columns
-    wanted = {ROW_NUMBER, *(column.name for column in columns if column.required)}
-    known = {ROW_NUMBER, *(column.name for column in columns)}
-    if not wanted <= set(given) <= known or len(given) != len(set(given)):
-        raise ConfigurationError(
-            f"{feed.mapping.path.name} does not give the columns of contract '{feed.contract.name}'.",
-            expected=", ".join([ROW_NUMBER, *(column.name for column in columns)]),
-            found=", ".join(given),
-            remedy="select each column of the contract once; only one that is not required may be left out",
-        )
-    missing = [exp.null().as_(name) for name in sorted(known - set(given))]
-    create_view(cursor, "mapped", exp.select("*", *missing).from_("given").sql(dialect="duckdb"))
 
 
 def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> list[Admission]:
@@ -265,83 +229,78 @@ def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> lis
 def _seen_drift(staged: StagedSnapshot) -> Iterator[SeenDrift]:
     manifest = staged.landed.manifest
     if staged.drift is not None:
-        is_conclusive = manifest.whole and staged.decoded.records.num_rows > 0
+        is_conclusive = manifest.whole and staged.decoded.record_count > 0
         yield SeenDrift(manifest, staged.drift, is_conclusive=is_conclusive)
 
 
 def _merge(
     transaction: Connection, staged: StagedSnapshot, *, last_whole_as_of: datetime | None, has_quarantine: bool
 ) -> Admission:
-    feed, landed, decoded = staged.feed, staged.landed, staged.decoded
-    manifest = landed.manifest
+    feed, landed = staged.feed, staged.landed
+    manifest, rows = landed.manifest, staged.rows
     create_view(transaction, "checked_rows", retarget("from memory.main.checked", {"checked": staged.table}))
-    transaction.execute("create or replace temp table good_rows as " + good_select(feed.contract))
+    create_view(transaction, "good_rows", good_select(feed.contract))
     ensure_table(transaction, feed.table, empty_select(feed.contract))
-    if has_quarantine:
-        names = {"system": feed.system, "entity": feed.entity, "is_whole": manifest.whole}
-        transaction.execute(_RELEASE, names)
-    quarantined, keys_are_known = _quarantine(transaction, staged)
-    counts = merge(
-        transaction,
-        MergeTarget(
-            table=feed.table,
-            system=feed.system,
-            entity=feed.entity,
-            contract=feed.contract.name,
-            key_columns=frozenset(column.name for column in feed.contract.columns),
-        ),
-        snapshot_id=manifest.snapshot_id,
-        as_of=manifest.as_of,
-        may_delete=manifest.whole and keys_are_known,
-        last_whole_as_of=last_whole_as_of,
-    )
-    repeats = scalar(transaction, "select count(*) from checked_rows where failed_mask = 0 and is_repeat")
-    admission = Admission(
+    target = MergeTarget(
+        table=feed.table,
         system=feed.system,
         entity=feed.entity,
-        snapshot_id=manifest.snapshot_id,
-        landed_rows=decoded.landed_rows,
-        merged=MergeCounts(**{**asdict(counts), "superseded_rows": counts.superseded_rows + repeats}),
+        contract=feed.contract.name,
+        key_columns=frozenset(column.name for column in feed.contract.columns),
+    )
+    incoming = Incoming(manifest.snapshot_id, manifest.as_of, is_scanned=rows.is_scanned, is_sorted=rows.is_sorted)
+    is_first = last_whole_as_of is None and not has_quarantine and is_empty(transaction, target)
+    if is_first and rows.is_scanned:
+        counts = load(transaction, target, incoming)
+        if counts.inserted_rows == rows.decoded.record_count:
+            return _conclude(transaction, staged, _Judged(mapped_rows=counts.inserted_rows), counts)
+        judged = _judge(transaction, staged)
+    else:
+        if has_quarantine:
+            release(transaction, manifest)
+        judged = _judge(transaction, staged)
+        counts = merge(
+            transaction,
+            target,
+            incoming,
+            may_delete=manifest.whole and judged.keys_are_known,
+            last_whole_as_of=last_whole_as_of,
+        )
+    return _conclude(transaction, staged, judged, counts)
+
+
+def _judge(transaction: Connection, staged: StagedSnapshot) -> _Judged:
+    """Count what the rows are, and put what fails into quarantine."""
+    transaction.execute(STAGED_KEYS)
+    mapped, failing, repeated = transaction.execute(_STAGED_COUNTS).fetchone() or (0, 0, 0)
+    if not failing and not staged.decoded.unreadable:
+        return _Judged(mapped_rows=mapped, repeated_rows=repeated)
+    feed = staged.feed
+    quarantined, keys_are_known = quarantine(
+        transaction, staged.landed.manifest, staged.rows, feed.contract, name=feed.stage_name
+    )
+    return _Judged(
+        mapped_rows=mapped + len(staged.decoded.unreadable),
+        repeated_rows=repeated,
         quarantined_rows=quarantined,
+        keys_are_known=keys_are_known,
         failures=check_counts(transaction, feed.contract),
+    )
+
+
+def _conclude(transaction: Connection, staged: StagedSnapshot, judged: _Judged, counts: MergeCounts) -> Admission:
+    admission = Admission(
+        system=staged.feed.system,
+        entity=staged.feed.entity,
+        snapshot_id=staged.landed.manifest.snapshot_id,
+        landed_rows=staged.decoded.landed_rows,
+        merged=replace(counts, superseded_rows=counts.superseded_rows + judged.repeated_rows),
+        quarantined_rows=judged.quarantined_rows,
+        failures=judged.failures,
         outcomes=staged.outcomes,
     )
-    mapped_rows = scalar(transaction, "select count(*) from checked_rows") + len(decoded.unreadable)
-    _record(transaction, feed, landed, admission, mapped_rows)
+    _record(transaction, staged.feed, staged.landed, admission, judged.mapped_rows)
     return admission
-
-
-def _quarantine(transaction: Connection, staged: StagedSnapshot) -> tuple[int, bool]:
-    """Put what fails into quarantine; return how many rows, and whether all their keys are known."""
-    feed, manifest, decoded = staged.feed, staged.landed.manifest, staged.decoded
-    failing = scalar(transaction, "select count(*) from checked_rows where failed_mask <> 0")
-    if not failing and not decoded.unreadable:
-        return 0, True
-    transaction.register("landed", decoded.records)
-    transaction.register("unreadable_rows", _unreadable_rows(decoded))
-    create_view(transaction, "failing", failing_select(feed.contract))
-    transaction.execute(_QUARANTINE, {"check_ids": [check.check_id for check in checks_of(feed.contract)]})
-    row = {
-        "system": feed.system,
-        "entity": feed.entity,
-        "snapshot_id": manifest.snapshot_id,
-        "as_of": manifest.as_of,
-    }
-    for table in ("ops_quarantine", "ops_open_quarantine"):
-        transaction.execute(retarget(_RECORD_QUARANTINE, {"quarantine_target": table}), row)
-    without_key = scalar(transaction, "select count(*) from quarantined_rows where source_key is null")
-    return failing + len(decoded.unreadable), without_key == 0
-
-
-def _unreadable_rows(decoded: DecodedSnapshot) -> pa.Table:
-    lines = decoded.unreadable
-    return pa.table(
-        {
-            ROW_NUMBER: pa.array([line.line_no for line in lines], pa.int64()),
-            "failed_checks": pa.array([f"page:readable ({line.problem})" for line in lines], pa.string()),
-            "record": pa.array([json.dumps({"page": line.page, "text": line.text}) for line in lines], pa.string()),
-        }
-    )
 
 
 def _record(

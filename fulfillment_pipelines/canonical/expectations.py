@@ -95,11 +95,13 @@ class LandedCounts:
         landed_rows: Records and unreadable lines together.
         unreadable_lines: Lines and pages that are not records.
         declared_rows: Rows the system says there are; None where it does not say.
+        is_scanned: Whether the stage is a view over the landed pages, which every look works out anew.
     """
 
     landed_rows: int
     unreadable_lines: int = 0
     declared_rows: int | None = None
+    is_scanned: bool = False
 
 
 class Validator:
@@ -118,9 +120,11 @@ class Validator:
     def validate(self, contract: Contract, counts: LandedCounts) -> tuple[ExpectationOutcome, ...]:
         """Return the outcome of every expectation, in the order of the contract's checks, then the table's.
 
-        The suite scans the staged rows up to `scan_limit_rows`; above, it judges the counts of the row pass.
+        The suite scans the staged rows up to `scan_limit_rows`; above, and where they are read from landed pages, it
+        judges the counts of the row pass.
         """
-        judge = self.validate_rows if counts.landed_rows <= self._scan_limit_rows else self.validate_metrics
+        is_small = counts.landed_rows <= self._scan_limit_rows and not counts.is_scanned
+        judge = self.validate_rows if is_small else self.validate_metrics
         return judge(contract, counts)
 
     def validate_rows(self, contract: Contract, counts: LandedCounts) -> tuple[ExpectationOutcome, ...]:

@@ -21,7 +21,7 @@ from fulfillment_pipelines.canonical.mapped_values import converted
 from fulfillment_pipelines.canonical.vocabulary import Column, ColumnType, Contract
 from fulfillment_pipelines.domain.correction import Scalar
 from fulfillment_pipelines.errors import ConfigurationError
-from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER
+from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER
 from fulfillment_pipelines.sql_models import SqlModel
 from fulfillment_pipelines.systems.declaration.mapping import (
     KEEP,

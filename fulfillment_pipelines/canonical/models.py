@@ -17,12 +17,22 @@ from fulfillment_pipelines.canonical.reference import FeedReference
 from fulfillment_pipelines.canonical.row_checks import empty_select
 from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.snapshots.merging import EVERY_KEY
 from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, retarget
-from fulfillment_pipelines.warehouse import Connection, create_view, insert_rows, replace_rows
+from fulfillment_pipelines.warehouse import Connection, create_view, insert_rows, replace_rows, scalar
 
 _PREFIX: Final = "canon_"
 _CHANGED: Final = "create or replace temp table changed_keys as from ops_changed_keys"
 _CHANGED_CONTRACTS: Final = "select distinct contract from changed_keys"
+_CHANGED_COUNTS: Final = """
+    select
+        contract,
+        case when count(*) filter (where source_key = $every_key) = 0 then count(*) end as changed_rows
+    from changed_keys
+    group by contract
+"""
+_ROW_COUNT: Final = "select count(*) from target"
+_REMADE_FROM_ONE_IN: Final = 20
 # A partner's number that stands for another item changes the lines that use it, though their rows stand as they did.
 _NOTE_RENAMED_LINES: Final = """
     insert into changed_keys by name
@@ -61,6 +71,17 @@ _DELETE_CHANGED: Final = """
             and changed_keys.system = target.system
             and changed_keys.source_key = target.source_key
     )
+"""
+# Files are sorted by order: with the orders named, only the parts that hold them are read.
+_DELETE_CHANGED_OF_ORDERS: Final = """
+    delete from target
+    where exists (
+        select 1 from changed_keys
+        where changed_keys.contract = $contract
+            and changed_keys.system = target.system
+            and changed_keys.source_key = target.source_key
+    )
+    and order_id in (select changed_keys.order_id from changed_keys where changed_keys.contract = $contract)
 """
 
 
@@ -101,29 +122,63 @@ class CanonicalModels:
         """With what each table is made: the words of its model and the feeds it is the union of."""
         return {model.name: _version(model, self._own(contract)) for contract, model in self._models.items()}
 
-    def note_changes(self, transaction: Connection) -> frozenset[str]:
-        """Put what has changed since the last reconcile into `changed_keys`; return the contracts it is of."""
+    def note_changes(self, transaction: Connection, *, has_lines: bool = True) -> frozenset[str]:
+        """Put what has changed since the last reconcile into `changed_keys`; return the contracts it is of.
+
+        Args:
+            transaction: The lake's cursor within the caller's transaction.
+            has_lines: Whether there is a canonical table of order lines, which other changes may reach.
+        """
         transaction.execute(_CHANGED)
         changed = _changed_contracts(transaction)
-        for contract in changed & _NOTES.keys():
+        for contract in changed & _NOTES.keys() if has_lines else ():
             transaction.execute(_NOTES[contract])
         return _changed_contracts(transaction)
 
-    def build(self, transaction: Connection, existing: frozenset[str], *, changed: frozenset[str] | None) -> None:
-        """Bring every canonical table up to date with its feeds.
+    def build(self, transaction: Connection, existing: frozenset[str], *, changed: frozenset[str]) -> None:
+        """Replace what has changed in the canonical tables.
 
         A table of which no feed speaks is made empty once, and left alone from then on.
 
         Args:
             transaction: The lake's cursor within the caller's transaction.
             existing: The lake's tables; a feed that was never admitted has none.
-            changed: Only the keys of `changed_keys`, which are of these contracts; None for everything.
+            changed: Contracts of the keys in `changed_keys`.
         """
         for contract, model in self._models.items():
-            if changed is None and model.name in existing and not self._own(contract):
+            if contract in changed:
+                self._build_one(transaction, CONTRACTS[contract], model, existing, changed_only=True)
+
+    def rebuild(self, transaction: Connection, existing: frozenset[str], *, is_current: bool) -> None:
+        """Make every canonical table what its feeds say.
+
+        A table whose feeds have brought nothing since it was made is left as it is, and of one of which few rows have
+        changed these are replaced: writing a table costs more than all that is asked of it.
+
+        Args:
+            transaction: The lake's cursor within the caller's transaction.
+            existing: The lake's tables.
+            is_current: Whether they were made with the present models and reference data; else all are made anew.
+        """
+        if not is_current:
+            self._build_all(transaction, existing)
+            return
+        changed = self.note_changes(transaction, has_lines="canon_order_lines" in existing)
+        counts = dict(transaction.execute(_CHANGED_COUNTS, {"every_key": EVERY_KEY}).fetchall())
+        whole = {contract for contract, count in counts.items() if count is None}
+        if whole & _NOTES.keys():
+            whole.add("order_lines")
+        for contract, model in self._models.items():
+            is_kept = model.name in existing and contract not in whole
+            if is_kept and contract not in changed:
                 continue
-            if changed is None or contract in changed:
-                self._build_one(transaction, CONTRACTS[contract], model, existing, changed_only=changed is not None)
+            changed_only = is_kept and _is_small_part(transaction, model.name, counts[contract])
+            self._build_one(transaction, CONTRACTS[contract], model, existing, changed_only=changed_only)
+
+    def _build_all(self, transaction: Connection, existing: frozenset[str]) -> None:
+        for contract, model in self._models.items():
+            if model.name not in existing or self._own(contract):
+                self._build_one(transaction, CONTRACTS[contract], model, existing, changed_only=False)
 
     def _build_one(
         self,
@@ -140,11 +195,18 @@ class CanonicalModels:
         if not changed_only:
             replace_rows(transaction, model.name, model.body, existing=existing)
             return
-        transaction.execute(retarget(_DELETE_CHANGED, {"target": model.name}), {"contract": contract.name})
+        names_order = any(column.name == "order_id" and column.required for column in contract.columns)
+        delete = _DELETE_CHANGED_OF_ORDERS if names_order else _DELETE_CHANGED
+        transaction.execute(retarget(delete, {"target": model.name}), {"contract": contract.name})
         insert_rows(transaction, model.name, model.body)
 
     def _own(self, contract: str) -> list[FeedReference]:
         return [feed for feed in self._feeds if feed.contract == contract]
+
+
+def _is_small_part(transaction: Connection, table: str, changed_rows: int) -> bool:
+    rows = scalar(transaction, retarget(_ROW_COUNT, {"target": table}))
+    return changed_rows * _REMADE_FROM_ONE_IN <= rows
 
 
 def _changed_contracts(transaction: Connection) -> frozenset[str]:

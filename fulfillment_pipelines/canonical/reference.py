@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from fulfillment_pipelines.domain.calendar import BusinessCalendar, CalendarDay
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.systems.yaml_file import read_yaml
-from fulfillment_pipelines.warehouse import Warehouse, stage_table
+from fulfillment_pipelines.warehouse import Warehouse
 
 _ARROW_TYPES: Final[Mapping[type, pa.DataType]] = {
     str: pa.string(),
@@ -88,12 +88,16 @@ class ReferenceData:
     feeds: Sequence[FeedReference]
 
     def load(self, warehouse: Warehouse, now: datetime) -> None:
-        """Put the reference tables into the stage schema of this process."""
-        with warehouse.reading() as cursor:
-            stage_table(cursor, "ref_units", _columns(UnitConversion, self.units))
-            stage_table(cursor, "ref_feeds", _columns(FeedReference, self.feeds))
-            stage_table(cursor, "ref_nodes", _node_columns(self.nodes))
-            stage_table(cursor, "ref_business_days", _columns(CalendarDay, self._business_days(now.date())))
+        """Put the reference tables into the stage schema of this process; they change with the day."""
+        warehouse.stage_once("reference", (self, now.date()), lambda: self._tables(now.date()))
+
+    def _tables(self, today: date) -> Mapping[str, pa.Table]:
+        return {
+            "ref_units": _columns(UnitConversion, self.units),
+            "ref_feeds": _columns(FeedReference, self.feeds),
+            "ref_nodes": _node_columns(self.nodes),
+            "ref_business_days": _columns(CalendarDay, self._business_days(today)),
+        }
 
     def _business_days(self, today: date) -> list[CalendarDay]:
         first, last = today - _CALENDAR_REACH, today + _CALENDAR_REACH

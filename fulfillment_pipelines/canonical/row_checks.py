@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from sqlglot import exp, select
 
 from fulfillment_pipelines.canonical.vocabulary import Column, ColumnType, Contract
-from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER
+from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER
 from fulfillment_pipelines.warehouse import Connection
 
 REJECTED_SUFFIX: Final = "__rejected"
 UNMAPPED_UNIT: Final = "uom__unmapped"
 KEY_SEPARATOR: Final = "/"
 _DIALECT: Final = "duckdb"
+_EVERY_KEY: Final = "*"
+_SENT_SUFFIX: Final = "__sent"
+_BLOCK_ROWS: Final = 100_000
+_IS_REPEAT: Final = "row_number() over (partition by source_key, row_hash order by landed_row_no) > 1"
 _CONTRADICTED: Final = (
     "source_key is not null"
     " and min(row_hash) over (partition by source_key) <> max(row_hash) over (partition by source_key)"
@@ -57,6 +61,23 @@ class Check:
     about: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of the rows of `mapped` before they are checked.
+
+    Attributes:
+        repeated: Table with the rows of `repeated_keys_select`: only rows of these keys are held against each other.
+            None where there are none; unless told, every row is held against those of its key.
+        has_other_units: Whether a unit is used that is not one of every item.
+    """
+
+    repeated: str | None = _EVERY_KEY
+    has_other_units: bool = True
+
+
+NOTHING_TOLD: Final = Told()
+
+
 def checks_of(contract: Contract) -> tuple[Check, ...]:
     """Return the checks of a contract; the position of a check is its bit in the mask."""
     found: list[Check] = []
@@ -86,54 +107,146 @@ def _column_checks(column: Column) -> list[Check]:
     return checks
 
 
-@lru_cache(maxsize=64)
-def checking_select(contract: Contract) -> str:
+@lru_cache(maxsize=256)
+def checking_select(contract: Contract, told: Told = NOTHING_TOLD) -> str:
     """Return the select over `mapped` that types every row and marks what it fails.
 
     Its columns are `landed_row_no`, the contract's columns, `<column>__rejected` for each typed column,
     `source_key`, `row_hash`, `failed_mask` and `is_repeat` (the same row was sent more than once).
+
+    Args:
+        contract: What the rows are held to.
+        told: What is known of the rows beforehand, so that not all of them are asked what none or few would answer.
     """
-    typed = _typed_rows(contract)
-    hashed = _hashed_rows(contract)
-    marked = (
-        select("hashed.*")
-        .select(_mask(contract).as_("failed_mask"))
-        .select(
-            exp.condition("row_number() over (partition by source_key, row_hash order by landed_row_no) > 1").as_(
-                "is_repeat"
-            )
-        )
-        .from_("hashed")
+    marked = select("*").select(_mask(contract).as_("failed_mask")).from_(_compared(told.repeated).subquery("compared"))
+    rows = select(*(exp.column(name) for name in _checked_columns(contract))).from_(marked.subquery("marked"))
+    return (
+        rows.with_("sent", as_=_sent_rows(contract, has_other_units=told.has_other_units))
+        .with_("typed", as_=_typed_rows(contract))
+        .with_("hashed", as_=_hashed_rows(contract))
+        .sql(dialect=_DIALECT, pretty=True)
     )
-    return marked.with_("typed", as_=typed).with_("hashed", as_=hashed).sql(dialect=_DIALECT, pretty=True)
 
 
-def _typed_rows(contract: Contract) -> exp.Select:
+@lru_cache(maxsize=64)
+def repeated_keys_select(contract: Contract) -> str:
+    """Return the select of the hashes of keys that stand in more than one row of `mapped`, as `key_hash`.
+
+    It reads the columns of the key alone. Keys with the same hash count as one, which costs time and nothing else.
+    """
+    rows = select(exp.func("hash", _source_key(contract)).as_("key_hash")).from_(_keys(contract).subquery("keys"))
+    repeated = select("key_hash").from_(rows.subquery("hashes")).group_by("key_hash")
+    return repeated.having(exp.condition("count(*) > 1")).sql(dialect=_DIALECT)
+
+
+@cache
+def other_units_select() -> str:
+    """Return the select that counts the rows of `mapped`, one at most, whose unit is not one of every item."""
+    every_item = select("uom").from_("ref_units").where(exp.column("sku").eq("*"))
+    others = select("uom").from_("mapped").where(exp.not_(exp.column("uom").isin(query=every_item))).limit(1)
+    return select("count(*)").from_(others.subquery("others")).sql(dialect=_DIALECT)
+
+
+@lru_cache(maxsize=64)
+def disordered_blocks_select(contract: Contract) -> str:
+    """Return the select that counts the blocks of `mapped` whose keys do not stand behind those of the block before.
+
+    The first column of the key is enough: it is what ranges of a table are passed over by.
+    """
+    first = contract.column(contract.key[0])
+    block = exp.condition(f"({ROW_NUMBER} - 1) // {_BLOCK_ROWS}", dialect=_DIALECT)
+    keys = select(block.as_("block_no"), exp.column(first.name).as_("first_part")).from_("mapped")
+    blocks = select("block_no", "min(first_part) as first_key", "max(first_part) as last_key").from_(
+        keys.subquery("numbered")
+    )
+    followed = select("first_key", "lag(last_key) over (order by block_no) as key_before").from_(
+        blocks.group_by("block_no").subquery("blocks")
+    )
+    return select("count(*)").from_(followed.subquery("followed")).where("first_key < key_before").sql(dialect=_DIALECT)
+
+
+def _keys(contract: Contract) -> exp.Select:
+    return select(*(_cast(contract.column(name)).as_(name) for name in contract.key)).from_("mapped")
+
+
+def _checked_columns(contract: Contract) -> list[str]:
+    names = [ROW_NUMBER]
+    for column in contract.columns:
+        names.append(column.name)
+        if column.type is not ColumnType.TEXT:
+            names.append(column.name + REJECTED_SUFFIX)
+    if contract.has_column("uom"):
+        names.append(UNMAPPED_UNIT)
+    return [*names, "source_key", "row_hash", "failed_mask", "is_repeat"]
+
+
+def _compared(repeated: str | None) -> exp.Query:
+    """The rows of `hashed`, each with whether another contradicts or repeats it; no other key needs a look."""
+    alone = select("*", "false as is_contradicted", "false as is_repeat").from_("hashed")
+    if repeated is None:
+        return alone
+    held = select("*", f"{_CONTRADICTED} as is_contradicted", f"{_IS_REPEAT} as is_repeat").from_("hashed")
+    if repeated == _EVERY_KEY:
+        return held
+    key_hash = exp.func("hash", exp.column("source_key"))
+    is_repeated = key_hash.isin(query=select("key_hash").from_(repeated))
+    return exp.union(alone.where(exp.not_(is_repeated)), held.where(is_repeated.copy()), distinct=False)
+
+
+def _sent_rows(contract: Contract, *, has_other_units: bool) -> exp.Select:
+    """Every column of the contract in its type, and beside it what was sent."""
     rows = select(ROW_NUMBER).from_("mapped")
     for column in contract.columns:
         rows = rows.select(_cast(column).as_(column.name))
         if column.type is not ColumnType.TEXT:
+            rows = rows.select(exp.column(column.name).as_(column.name + _SENT_SUFFIX))
+    if not contract.has_column("uom"):
+        return rows
+    unmapped = _unmapped_unit(contract) if has_other_units else exp.cast(exp.null(), "varchar")
+    return rows.select(unmapped.as_(UNMAPPED_UNIT))
+
+
+def _typed_rows(contract: Contract) -> exp.Select:
+    rows = select(ROW_NUMBER).from_("sent")
+    for column in contract.columns:
+        rows = rows.select(column.name)
+        if column.type is not ColumnType.TEXT:
             rows = rows.select(_refused(column).as_(column.name + REJECTED_SUFFIX))
-    return rows.select(_unmapped_unit(contract).as_(UNMAPPED_UNIT)) if contract.has_column("uom") else rows
+    return rows.select(UNMAPPED_UNIT) if contract.has_column("uom") else rows
 
 
 def _unmapped_unit(contract: Contract) -> exp.Expr:
     """The unit, where neither the item nor everything (`*`) has a factor for it."""
-    items: exp.Expr = exp.column("sku", table="ref_units").eq("*")
-    if contract.has_column("sku"):
-        items = exp.or_(items, exp.column("sku", table="ref_units").eq(exp.column("sku", table="mapped")))
-    factors = (
-        select("1").from_("ref_units").where(exp.column("uom", table="ref_units").eq(exp.column("uom", table="mapped")))
-    ).where(items)
     unit = exp.column("uom", table="mapped")
-    return exp.Case().when(exp.not_(exp.Exists(this=factors)), unit)
+    factors = select("1").from_("ref_units").where(exp.column("uom", table="ref_units").eq(unit))
+    item = exp.column("sku", table="ref_units")
+    # Two equalities are two hash joins; one condition with `or` would compare every row with every factor.
+    missing: exp.Expr = exp.not_(exp.Exists(this=factors.where(item.eq("*"))))
+    if contract.has_column("sku"):
+        own = factors.where(item.copy().eq(exp.column("sku", table="mapped")))
+        missing = exp.and_(missing, exp.not_(exp.Exists(this=own)))
+    return exp.Case().when(missing, unit.copy())
 
 
 def _cast(column: Column) -> exp.Expr:
     raw = exp.column(column.name)
     if column.type is ColumnType.TEXT:
-        return exp.func("nullif", exp.func("trim", exp.cast(raw, "varchar")), exp.Literal.string(""))
+        return _trimmed(exp.cast(raw, "varchar"))
     return exp.TryCast(this=raw, to=_type(column), safe=True)
+
+
+def _trimmed(text: exp.Expr) -> exp.Expr:
+    """The text without spaces around it, null where nothing is left; most has none, and to see that is cheaper.
+
+    Spaces beyond ASCII are trimmed as well, so that text with any such character goes the long way.
+    """
+    trimmed = exp.func("nullif", exp.func("trim", text.copy()), exp.Literal.string(""))
+    is_beyond_ascii = exp.NEQ(
+        this=exp.Anonymous(this="strlen", expressions=[text.copy()]), expression=exp.func("length", text.copy())
+    )
+    begins_low = exp.LT(this=text.copy(), expression=exp.Literal.string("!"))
+    ends_blank = exp.Anonymous(this="ends_with", expressions=[text.copy(), exp.Literal.string(" ")])
+    return exp.Case().when(exp.or_(begins_low, ends_blank, is_beyond_ascii), trimmed).else_(text)
 
 
 def _type(column: Column) -> exp.DataType:
@@ -141,10 +254,13 @@ def _type(column: Column) -> exp.DataType:
 
 
 def _refused(column: Column) -> exp.Expr:
-    """The text that could not be cast; an empty text is a missing value, not a wrong one."""
-    text = exp.func("nullif", exp.func("trim", exp.cast(exp.column(column.name), "varchar")), exp.Literal.string(""))
-    failed = exp.and_(text.copy().is_(exp.null()).not_(), _cast(column).is_(exp.null()))
-    return exp.Case().when(failed, text)
+    """The text that could not be cast; an empty text is a missing value, not a wrong one.
+
+    What was sent is written as text only where there is nothing in its place: writing it costs more than casting.
+    """
+    sent = exp.column(column.name + _SENT_SUFFIX)
+    text = exp.func("nullif", exp.func("trim", exp.cast(sent, "varchar")), exp.Literal.string(""))
+    return exp.Case().when(exp.column(column.name).is_(exp.null()), text)
 
 
 def _hashed_rows(contract: Contract) -> exp.Select:
@@ -152,15 +268,17 @@ def _hashed_rows(contract: Contract) -> exp.Select:
     refused = [
         exp.column(column.name + REJECTED_SUFFIX) for column in contract.columns if column.type is not ColumnType.TEXT
     ]
+    row_hash = exp.func("hash", *names, *refused)
+    return select("typed.*", _source_key(contract).as_("source_key"), row_hash.as_("row_hash")).from_("typed")
+
+
+def _source_key(contract: Contract) -> exp.Expr:
     parts: list[exp.Expr] = []
     for position, name in enumerate(contract.key):
         if position:
             parts.append(exp.Literal.string(KEY_SEPARATOR))
         parts.append(exp.cast(exp.column(name), "varchar"))
-    key = parts[0] if len(parts) == 1 else exp.DPipe(this=parts[0], expression=_joined(parts[1:]))
-    return (
-        select("typed.*").select(key.as_("source_key")).select(exp.func("hash", *names, *refused).as_("row_hash"))
-    ).from_("typed")
+    return _joined(parts)
 
 
 def _joined(parts: list[exp.Expr]) -> exp.Expr:
@@ -176,7 +294,9 @@ def _mask(contract: Contract) -> exp.Expr:
     total: exp.Expr = exp.cast(bits[0], "bigint")
     for bit in bits[1:]:
         total = exp.Add(this=total, expression=exp.cast(bit, "bigint"))
-    return total
+    # Nearly every row fails nothing: whether it does is a chain of tests, what it fails an addition for each.
+    fails_any = exp.or_(*(_fails(contract, check) for check in checks_of(contract)))
+    return exp.Case().when(fails_any, total).else_(exp.cast(exp.Literal.number(0), "bigint"))
 
 
 def _fails(contract: Contract, check: Check) -> exp.Expr:
@@ -196,7 +316,7 @@ def _fails(contract: Contract, check: Check) -> exp.Expr:
         case CheckKind.ORDER:
             failing = exp.GT(this=column, expression=exp.column(check.columns[1]))
         case CheckKind.UNIQUE:
-            failing = exp.condition(_CONTRADICTED)
+            failing = exp.column("is_contradicted")
     return failing
 
 
@@ -226,7 +346,7 @@ def counting_select(contract: Contract) -> str:
         ).as_(f"failed_{bit}")
         for bit in range(len(checks_of(contract)))
     ]
-    return select(*counts).from_("checked_rows").sql(dialect=_DIALECT)
+    return select(*counts).from_("checked_rows").where("failed_mask <> 0").sql(dialect=_DIALECT)
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ read; nothing is listed by hand. The keys of one run, and the tables it is shown
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,8 @@ _LINK_TABLES: Final[Mapping[ScopeKind, str]] = MappingProxyType(
         ScopeKind.CUSTOMER: "canon_orders",
     }
 )
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
+_ALWAYS_READ: Final = frozenset({"scope_key", "order_id", "shipment_id", "customer_id", "sku"})
 _LINK_COLUMNS: Final = ("order_id", "shipment_id", "customer_id")
 
 
@@ -68,13 +71,20 @@ class Reach:
         models: Derived models that are written for affected keys only.
         rules: The rules that run.
         spoken: Canonical tables of which any feed speaks; the others are empty and concern nobody.
+        also: What else reads the rows of affected orders: checks, and sums over them.
 
     Attributes:
         unsettled: Models some of whose rows depend on when the systems were read, with their scope and the column that
             marks these rows: their keys are revisited in every run, changed or not.
     """
 
-    def __init__(self, models: Sequence[SqlModel], rules: Sequence[Rule], spoken: frozenset[str]) -> None:
+    def __init__(
+        self,
+        models: Sequence[SqlModel],
+        rules: Sequence[Rule],
+        spoken: frozenset[str],
+        also: Sequence[SqlModel] = (),
+    ) -> None:
         self._columns = _canonical_columns() | {model.name: _derived_columns(model) for model in models}
         self._derived = {model.name: scope_of(model) for model in models}
         self.unsettled = {
@@ -90,6 +100,18 @@ class Reach:
             )
             for scope in ScopeKind
         }
+        self._words = {
+            scope: _words(
+                [model.body for model in models if scope_of(model) is scope]
+                + [rule.model.body for rule in rules if rule.scope is scope]
+                + [model.body for model in also if scope is ScopeKind.ORDER]
+            )
+            for scope in ScopeKind
+        }
+
+    def is_read(self, scope: ScopeKind, column: str) -> bool:
+        """Return whether anything of a scope may read a column of that name, in whichever table."""
+        return column in self._words[scope] or column in _ALWAYS_READ
 
     def read_by(self, scopes: Iterable[ScopeKind]) -> frozenset[str]:
         """Return the tables that models and rules of these scopes read."""
@@ -148,6 +170,12 @@ class Reach:
             own.append(Narrowing(link_table, KEY_COLUMNS[scope], "", keeps_unkeyed=False))
         return (*own, *linked)
 
+    def shown_before(self, scope: ScopeKind, wanted: Iterable[str], link: str) -> tuple[Narrowing, ...]:
+        """Return how the tables are narrowed through whose rows those that are linked by a column are found."""
+        last = _LINK_COLUMNS.index(link)
+        found = self.narrowings(scope, wanted)
+        return tuple(one for one in found if not one.link or _LINK_COLUMNS.index(one.link) < last)
+
     def _narrowing(self, scope: ScopeKind, table: str) -> Narrowing | None:
         columns = self._columns.get(table)
         if columns is None or (table.startswith("canon_") and table not in self._spoken):
@@ -161,6 +189,10 @@ class Reach:
         if not link or (scope is ScopeKind.ORDER and link == "customer_id"):
             return Narrowing(table, key, "", keeps_unkeyed=False) if key in columns else None
         return Narrowing(table, key if key in columns else "", link, keeps_unkeyed=False)
+
+
+def _words(bodies: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for body in bodies for word in _WORD.findall(body))
 
 
 def scope_of(model: SqlModel) -> ScopeKind | None:
@@ -178,8 +210,12 @@ def _canonical_columns() -> dict[str, dict[str, Presence]]:
 
 
 def _derived_columns(model: SqlModel) -> dict[str, Presence]:
-    """A derived row without an item belongs to no item, but one without a customer may belong to its order's."""
-    return {name: Presence.REQUIRED if name == "sku" else Presence.OPTIONAL for name in model.columns}
+    """A derived row without an item belongs to no item, but one without a customer may belong to its order's.
+
+    Unless its header says which columns it always gives.
+    """
+    given = {"sku", *model.listed("always")}
+    return {name: Presence.REQUIRED if name in given else Presence.OPTIONAL for name in model.columns}
 
 
 def _leads(columns: Mapping[str, Presence], column: str) -> bool:

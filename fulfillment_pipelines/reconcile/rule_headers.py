@@ -11,14 +11,13 @@ import pyarrow as pa
 
 from fulfillment_pipelines.canonical.reference import FeedReference
 from fulfillment_pipelines.reconcile.rules import NO_MORE, Rule
-from fulfillment_pipelines.warehouse import Warehouse, stage_table
+from fulfillment_pipelines.warehouse import Warehouse
 
 
 def load_headers(warehouse: Warehouse, rules: Sequence[Rule], declared: Sequence[FeedReference]) -> None:
     """Put the rules' headers into the stage schema, for the models that join with them."""
-    with warehouse.reading() as cursor:
-        for name, table in _tables(rules, declared).items():
-            stage_table(cursor, name, table)
+    version = ([(rule.code, rule.model.version) for rule in rules], list(declared))
+    warehouse.stage_once("rule headers", version, lambda: _tables(rules, declared))
 
 
 def _tables(rules: Sequence[Rule], declared: Sequence[FeedReference]) -> Mapping[str, pa.Table]:

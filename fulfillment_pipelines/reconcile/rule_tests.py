@@ -19,13 +19,14 @@ from typing import Any, Final, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from fulfillment_pipelines.canonical.reference import ReferenceData
+from fulfillment_pipelines.engines import DuckDbEngine, Engine, Selecting, as_it_stands
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.reconcile.example_lake import ExampleLake, Scalar
 from fulfillment_pipelines.reconcile.rules import Rule, read_rules
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
 from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, read_models
 from fulfillment_pipelines.systems.yaml_file import read_yaml
-from fulfillment_pipelines.warehouse import Connection, create_view, query_rows
+from fulfillment_pipelines.warehouse import Connection, query_rows
 
 EXAMPLE_NOW: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 """The present of every case: noon of a Monday."""
@@ -81,10 +82,14 @@ class RuleTester:
         sql: The folder that holds the SQL folders.
         reference: Nodes, units and business days, as in `data/seeds`.
         tolerances: Configured values, as in `data/seeds`.
+        engine: Where the rules, and what they read of derived tables, are worked out.
     """
 
-    def __init__(self, sql: Path, *, reference: ReferenceData, tolerances: Tolerances) -> None:
+    def __init__(
+        self, sql: Path, *, reference: ReferenceData, tolerances: Tolerances, engine: Engine | None = None
+    ) -> None:
         self._folder = sql / "30_reconcile"
+        self._engine = engine or DuckDbEngine()
         self._tolerances = tolerances
         self._lake = ExampleLake(sql, reference=reference, tolerances=tolerances, now=EXAMPLE_NOW)
         self._rules = {rule.code: rule for rule in read_rules(read_models(self._folder / "rules"))}
@@ -144,13 +149,22 @@ class RuleTester:
         return self._rules[code]
 
     def _found(self, rule: Rule, case: RuleTestCase) -> tuple[Mapping[str, object], ...]:
-        with self._lake.showing(case.given, example=f"{rule.model.name}.yaml, '{case.case}'") as cursor:
-            derive_tables(cursor, rule.model, self._models, given=case.given)
+        example = f"{rule.model.name}.yaml, '{case.case}'"
+        with self._lake.showing(case.given, example=example) as cursor, self._engine.running(cursor) as selecting:
+            derive_tables(cursor, rule.model, self._models, given=case.given, selecting=selecting)
             with _told_as_rule(rule.model):
-                return _rows(cursor, rule, self._tolerances)
+                select = selecting(rule.model, dict(self._tolerances.values(rule.tolerances)))
+                return tuple(query_rows(cursor, select.statement, select.parameters).to_pylist())
 
 
-def derive_tables(cursor: Connection, reader: SqlModel, models: Sequence[SqlModel], *, given: Collection[str]) -> None:
+def derive_tables(
+    cursor: Connection,
+    reader: SqlModel,
+    models: Sequence[SqlModel],
+    *,
+    given: Collection[str],
+    selecting: Selecting = as_it_stands,
+) -> None:
     """Show what a model reads as the models of its folder make it, down to the tables that an example gives.
 
     Args:
@@ -158,6 +172,7 @@ def derive_tables(cursor: Connection, reader: SqlModel, models: Sequence[SqlMode
         reader: The model, or rule, that reads.
         models: The models of the folder; one that takes parameters is never derived.
         given: Tables that the example names; they stay as they are.
+        selecting: The engine that works the models out.
 
     Raises:
         ConfigurationError: The models read each other in a circle.
@@ -169,12 +184,7 @@ def derive_tables(cursor: Connection, reader: SqlModel, models: Sequence[SqlMode
         wanted |= found
         found = frozenset[str]().union(*(derivable[name].tables for name in found)) & derivable.keys() - wanted
     for model in in_reading_order([derivable[name] for name in sorted(wanted)]):
-        create_view(cursor, model.name, model.body)
-
-
-def _rows(cursor: Connection, rule: Rule, tolerances: Tolerances) -> tuple[Mapping[str, object], ...]:
-    parameters = dict(tolerances.values(rule.tolerances))
-    return tuple(query_rows(cursor, rule.model.body, parameters).to_pylist())
+        cursor.execute("create or replace temp table " + model.name + " as " + selecting(model, {}).statement)
 
 
 @contextmanager

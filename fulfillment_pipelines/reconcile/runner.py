@@ -1,12 +1,13 @@
 """Run the rules: everything, or only what changed; one transaction, the same rows either way.
 
-The order of a run is `Reconciler._run`, read from top to bottom. What the tables mean is in their SQL files.
+The order of a run is `Reconciler._run_full` and `_run_incremental`, read from top to bottom. What the tables mean is in
+their SQL files; how an incremental run computes and writes a part of them is in `incremental` and `conclusions`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,17 +17,24 @@ from typing import Any, Final
 from fulfillment_pipelines.canonical.models import CanonicalModels
 from fulfillment_pipelines.canonical.reference import ReferenceData
 from fulfillment_pipelines.domain.finding import Verdict
+from fulfillment_pipelines.engines import DuckDbEngine, Engine, Selecting
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.reconcile.affected import Affected
+from fulfillment_pipelines.reconcile.conclusions import Verdicts, keep_previous, write_findings
 from fulfillment_pipelines.reconcile.editions import editions_of, forget_outdated, is_current, keep_editions
+from fulfillment_pipelines.reconcile.incremental import IncrementalRun
 from fulfillment_pipelines.reconcile.matching import DocumentMatcher, MatchingPolicy
+from fulfillment_pipelines.reconcile.matching.matcher import TABLE as MATCHES
+from fulfillment_pipelines.reconcile.model_groups import FINDINGS, read_groups
 from fulfillment_pipelines.reconcile.platform_records import NO_RECORDS, PlatformRecords
 from fulfillment_pipelines.reconcile.reach import Reach, scope_of
 from fulfillment_pipelines.reconcile.rule_headers import load_headers
 from fulfillment_pipelines.reconcile.rules import Rule, ScopeKind
+from fulfillment_pipelines.reconcile.shown import Shown
 from fulfillment_pipelines.reconcile.timing import TimingPolicy, load_timing
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
-from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, read_models, retarget
+from fulfillment_pipelines.snapshots.merging import everything_changed
+from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import (
     Connection,
     SqlError,
@@ -36,6 +44,7 @@ from fulfillment_pipelines.warehouse import (
     insert_rows,
     lake_tables,
     replace_rows,
+    rows_in_files,
     scalar,
 )
 
@@ -88,7 +97,7 @@ _PREVIOUS: Final = {
         """,
     ),
 }
-_VERDICT_COUNTS: Final = "select verdict, count(*) from rec_line_verdicts group by verdict"
+_VERDICT_COUNTS: Final = "select verdict, cast(sum(line_count) as bigint) from mart_line_verdicts group by verdict"
 
 Progress = Callable[[str], None]
 """Told the name of each step as it begins."""
@@ -114,6 +123,7 @@ class Reconciliation:
         findings: Rows of `rec_findings`.
         unexplained: Residuals that no finding explains; the promise is zero.
         violations: Invariants that do not hold.
+        revisited: Business keys of the findings that are other than before in any way; None where all were revisited.
     """
 
     is_full: bool
@@ -122,6 +132,7 @@ class Reconciliation:
     findings: int
     unexplained: int
     violations: tuple[Violation, ...]
+    revisited: frozenset[str] | None = None
 
 
 class Reconciler:
@@ -136,6 +147,7 @@ class Reconciler:
         tolerances: Configured values.
         timing: How learned lags decide what is a matter of timing; None leaves every rule its own default.
         matching: How documents without an exact reference are matched; None leaves them unmatched.
+        engine: Where a full run works out ledgers, rules, marts and checks; an incremental run stays in DuckDB.
     """
 
     def __init__(
@@ -149,6 +161,7 @@ class Reconciler:
         tolerances: Tolerances,
         matching: MatchingPolicy | None = None,
         timing: TimingPolicy | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._canonical = canonical
@@ -156,16 +169,13 @@ class Reconciler:
         self.rules = tuple(rules)
         self._tolerances = tolerances
         self._timing = timing
-        derived = in_reading_order(read_models(sql / "30_reconcile"))
-        self._scoped = tuple(model for model in derived if scope_of(model))
-        self._whole = tuple(model for model in derived if not scope_of(model))
-        self._marts = read_models(sql / "40_marts")
-        self._checks = read_models(sql / "checks")
+        self._models = read_groups(sql, self.rules)
         self._existing: frozenset[str] = frozenset()
-        words = (*derived, *self._marts, *(rule.model for rule in self.rules))
+        self._engine = engine or DuckDbEngine()
+        self._selecting: Selecting
         self._matcher = DocumentMatcher(sql / "30_reconcile" / "matching", matching)
         self._editions = {
-            **editions_of(words, _NEW_DIFFERENCES, tolerances, reference),
+            **editions_of(self._models.written, _NEW_DIFFERENCES, tolerances, reference),
             **canonical.versions,
             **self._matcher.versions,
             "timing": repr(timing),
@@ -174,7 +184,7 @@ class Reconciler:
     @cached_property
     def _reach(self) -> Reach:
         """What a change reaches; only an incremental run asks, and all rules must be parsed to tell."""
-        return Reach(self._scoped, self.rules, self._canonical.spoken)
+        return self._models.reach(self._canonical.spoken)
 
     def reconcile(
         self,
@@ -202,132 +212,169 @@ class Reconciler:
         return self._warehouse.write(lambda transaction: self._run(transaction, now, full=full, progress=progress))
 
     def _run(self, transaction: Connection, now: datetime, *, full: bool, progress: Progress) -> Reconciliation:
-        self._existing = lake_tables(transaction)
-        self._prepare(transaction)
-        self._existing = forget_outdated(transaction, self._existing, self._editions)
-        full = full or not is_current(self._existing)
+        self._existing = forget_outdated(transaction, lake_tables(transaction), self._editions)
+        transaction.execute(_NEW_DIFFERENCES)
         progress("canonical tables")
-        affected = self._canonise(transaction, full=full)
-        self._rebuild(transaction, self._model("rec_feeds"), now)
-        for model in self._scoped:
-            self._write_model(transaction, model, affected)
-        for scope in ScopeKind:
-            self._run_rules(transaction, scope, affected, progress)
-        self._keep_differences(transaction, affected)
-        progress("verdicts")
-        self._conclude(transaction, now, full=full)
+        full = full or not is_current(self._existing) or everything_changed(transaction)
+        with (self._engine if full else DuckDbEngine()).running(transaction) as self._selecting:
+            run = self._run_full if full else self._run_incremental
+            found = run(transaction, now, progress)
         transaction.execute("delete from ops_changed_keys")
-        return self._summarise(transaction, now, is_full=full)
+        return found
 
-    def _canonise(self, transaction: Connection, *, full: bool) -> Affected | None:
-        """Bring the canonical tables up to date; return the keys an incremental run revisits, None for all."""
-        if full:
-            self._canonical.build(transaction, self._existing, changed=None)
-            self._matcher.run(transaction, self._existing, full=True)
-            return None
-        changed = self._canonical.note_changes(transaction)
-        affected = Affected(transaction, self._reach, changed)
+    def _run_full(self, transaction: Connection, now: datetime, progress: Progress) -> Reconciliation:
+        """Make everything anew."""
+        self._keep_previous(transaction)
+        self._canonical.rebuild(transaction, self._existing, is_current=is_current(self._existing))
+        self._matcher.run(transaction, self._existing, full=True)
+        self._rebuild(transaction, self._models.named("rec_feeds"), now)
+        for model in self._models.scoped:
+            self._rebuild(transaction, model, now)
+        for rule in _by_scope(self.rules):
+            progress(rule.code)
+            self._run_rule(transaction, rule)
+        replace_rows(transaction, "rec_differences", "from new_differences", existing=self._existing)
+        progress("verdicts")
+        for model in (*self._models.whole, *self._models.marts):
+            if model.name != "rec_feeds":
+                self._rebuild(transaction, model, now)
+        replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)
+        keep_editions(transaction, self._existing)
+        return self._summarise(transaction, now, self._violations(transaction, self._models.checks))
+
+    def _run_incremental(self, transaction: Connection, now: datetime, progress: Progress) -> Reconciliation:
+        """Revisit what the changes since the last run reach; what only a full run learns stays as it is."""
+        contracts = self._canonical.note_changes(transaction)
+        row_counts = rows_in_files(transaction)
+        affected = Affected(transaction, self._reach, contracts, row_counts)
         affected.note_before()
-        self._canonical.build(transaction, self._existing, changed=changed)
-        self._matcher.run(transaction, self._existing, full=False)
+        self._canonical.build(transaction, self._existing, changed=contracts)
+        unmatched = Shown(transaction, self._reach, {})
+        unmatched.leave_empty({MATCHES} if row_counts.get(MATCHES) == 0 else ())
+        has_moved_matches = self._matcher.run(transaction, self._existing, full=False)
+        unmatched.close()
         affected.note()
-        return affected
+        changed = {f"canon_{contract}" for contract in contracts} | ({MATCHES} if has_moved_matches else set())
+        run = IncrementalRun(
+            transaction,
+            self._reach,
+            changed,
+            lambda model: self._parameters(model, now),
+            row_counts=row_counts,
+        )
+        run.shown.leave_empty(self._models.read & run.empty)
+        keep_previous(run)
+        run.write_whole(self._models.named("rec_feeds"))
+        with _told(self._models.scoped):
+            run.write_models(self._models.scoped)
+        for rule in _by_scope(self.rules):
+            if run.asks(rule):
+                progress(rule.code)
+                self._run_rule(transaction, rule, run)
+        run.keep_differences()
+        progress("verdicts")
+        revisited = self._conclude(run)
+        progress("checks")
+        run.shown.show(ScopeKind.ORDER, frozenset[str]().union(*(check.tables for check in self._models.narrow_checks)))
+        violations = self._violations(transaction, (*self._models.narrow_checks, *self._models.small_checks))
+        run.shown.close()
+        progress("publish")
+        return self._summarise(transaction, now, violations, revisited=revisited)
 
-    def _prepare(self, transaction: Connection) -> None:
+    def _conclude(self, run: IncrementalRun) -> frozenset[str]:
+        """Write findings, verdicts and marts; return the business keys of the findings that have moved."""
+        revisited = write_findings(run, self._models.named(FINDINGS))
+        for model in self._models.whole:
+            if model.name not in {"rec_feeds", FINDINGS} and scope_of(model) is None:
+                self._write_moved(run, model)
+        verdicts = Verdicts(run, self._existing)
+        verdicts.write(self._models.concluding)
+        for mart in self._models.marts:
+            if "adds" in mart.header:
+                verdicts.carry_forward(mart)
+        verdicts.close()
+        for mart in self._models.marts:
+            if "adds" not in mart.header:
+                self._write_moved(run, mart)
+        return revisited
+
+    def _write_moved(self, run: IncrementalRun, model: SqlModel) -> None:
+        if model.header.get("refresh") != "full" and run.is_moved(model.tables):
+            run.write_whole(model)
+
+    def _keep_previous(self, transaction: Connection) -> None:
         """Keep what the last run said of feeds and findings: how long a state lasts is counted from there."""
         for name, (kept, empty) in _PREVIOUS.items():
             create_view(transaction, "earlier", kept if name in self._existing else empty)
             previous = "previous_" + name.removeprefix("rec_")
             transaction.execute(retarget("create or replace temp table target as from earlier", {"target": previous}))
-        transaction.execute(_NEW_DIFFERENCES)
 
-    def _write_model(self, transaction: Connection, model: SqlModel, affected: Affected | None) -> None:
-        """Write a ledger: all of it, or its rows of the affected keys."""
-        scope = scope_of(model)
-        parameters = self._tolerances.values(model.parameters)
-        try:
-            if affected is None or scope is None:
-                replace_rows(transaction, model.name, model.body, parameters, existing=self._existing)
-                return
-            with affected.showing(scope):
-                affected.rewrite(model, scope, parameters)
-        except SqlError as error:
-            raise _does_not_run(model, error) from error
-
-    def _run_rules(
-        self, transaction: Connection, scope: ScopeKind, affected: Affected | None, progress: Progress
-    ) -> None:
-        """Let the rules of a scope speak, over everything or over the affected keys."""
-        with affected.showing(scope) if affected else nullcontext():
-            for rule in self.rules:
-                if rule.scope is scope:
-                    progress(rule.code)
-                    self._run_rule(transaction, rule, affected)
-
-    def _run_rule(self, transaction: Connection, rule: Rule, affected: Affected | None) -> None:
+    def _run_rule(self, transaction: Connection, rule: Rule, run: IncrementalRun | None = None) -> None:
         parameters = dict(self._tolerances.values(rule.tolerances))
-        try:
-            transaction.execute("create or replace temp table rule_rows as " + rule.model.body, parameters)
+        with _told((rule.model,)):
+            select = self._selecting(rule.model, parameters)
+            transaction.execute("create or replace temp table rule_rows as " + select.statement, select.parameters)
             transaction.execute(_ADD_SEVERITY)
-            if affected:
-                affected.keep_own("rule_rows", rule.scope)
+            if run:
+                run.keep_own("rule_rows", rule.scope)
             insert_rows(transaction, "new_differences", _DIFFERENCES, {"code": rule.code})
-        except SqlError as error:
-            raise _does_not_run(rule.model, error) from error
 
-    def _keep_differences(self, transaction: Connection, affected: Affected | None) -> None:
-        """Put what the rules said in the place of what they said before, of the same keys."""
-        ensure_table(transaction, "rec_differences", "from new_differences", existing=self._existing)
-        if affected is None:
-            transaction.execute("delete from rec_differences")
-        else:
-            for scope in ScopeKind:
-                affected.forget_differences([rule.code for rule in self.rules if rule.scope is scope], scope)
-        insert_rows(transaction, "rec_differences", "from new_differences")
-
-    def _model(self, name: str) -> SqlModel:
-        return next(model for model in self._whole if model.name == name)
-
-    def _conclude(self, transaction: Connection, now: datetime, *, full: bool) -> None:
-        """Write what is always written whole; what only a full run learns stays as the last one has left it."""
-        for model in (*self._whole, *self._marts):
-            if model.name != "rec_feeds" and (full or model.header.get("refresh") != "full"):
-                self._rebuild(transaction, model, now)
-        replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)
-        keep_editions(transaction, self._existing)
+    def _parameters(self, model: SqlModel, now: datetime) -> Mapping[str, Any]:
+        parameters: dict[str, Any] = {"now_at": now} if "now_at" in model.parameters else {}
+        return {**parameters, **self._tolerances.values(model.parameters - {"now_at"})}
 
     def _rebuild(self, transaction: Connection, model: SqlModel, now: datetime) -> None:
-        parameters: dict[str, Any] = {"now_at": now} if "now_at" in model.parameters else {}
-        parameters |= self._tolerances.values(model.parameters - {"now_at"})
-        try:
-            replace_rows(transaction, model.name, model.body, parameters, existing=self._existing)
-        except SqlError as error:
-            raise _does_not_run(model, error) from error
+        parameters = self._parameters(model, now)
+        with _told((model,)):
+            # Wherever the rows come from, the types of a table's columns are DuckDB's.
+            ensure_table(transaction, model.name, model.body, parameters, existing=self._existing)
+            select = self._selecting(model, parameters)
+            replace_rows(transaction, model.name, select.statement, select.parameters, existing=(model.name,))
 
-    def _summarise(self, transaction: Connection, now: datetime, *, is_full: bool) -> Reconciliation:
+    def _summarise(
+        self,
+        transaction: Connection,
+        now: datetime,
+        violations: Sequence[Violation],
+        *,
+        revisited: frozenset[str] | None = None,
+    ) -> Reconciliation:
         counts = dict(transaction.execute(_VERDICT_COUNTS).fetchall())
         return Reconciliation(
-            is_full=is_full,
+            is_full=revisited is None,
             now_at=now,
             verdicts={verdict: counts.get(verdict.value, 0) for verdict in Verdict},
             findings=scalar(transaction, "select count(*) from rec_findings"),
             unexplained=scalar(transaction, "select count(*) from rec_unexplained"),
-            violations=tuple(self._violations(transaction)),
+            violations=tuple(violations),
+            revisited=revisited,
         )
 
-    def _violations(self, transaction: Connection) -> list[Violation]:
+    def _violations(self, transaction: Connection, checks: Sequence[SqlModel]) -> list[Violation]:
         found = []
-        for check in self._checks:
-            rows = transaction.execute(check.body).fetchall()
+        for check in checks:
+            select = self._selecting(check, {})
+            rows = transaction.execute(select.statement, select.parameters).fetchall()
             if rows:
                 found.append(Violation(check.name, check.required("title"), len(rows), str(rows[0])))
         return found
 
 
-def _does_not_run(model: SqlModel, error: SqlError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{model.path.name} does not run.",
-        expected="a select over the canonical names, with the columns that its folder's other files give",
-        found=str(error).splitlines()[0],
-        remedy="correct the SQL; `fulfillment rules test` runs each rule on its own rows",
-    )
+def _by_scope(rules: Sequence[Rule]) -> list[Rule]:
+    """Return the rules scope by scope, so that what a scope is shown is put up once."""
+    return [rule for scope in ScopeKind for rule in rules if rule.scope is scope]
+
+
+@contextmanager
+def _told(models: Sequence[SqlModel]) -> Iterator[None]:
+    """Tell which model does not run."""
+    try:
+        yield
+    except SqlError as error:
+        names = ", ".join(model.path.name for model in models)
+        raise ConfigurationError(
+            f"{names} does not run.",
+            expected="a select over the canonical names, with the columns that its folder's other files give",
+            found=str(error).splitlines()[0],
+            remedy="correct the SQL; `fulfillment rules test` runs each rule on its own rows",
+        ) from error

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from fulfillment_pipelines.systems.yaml_file import read_yaml
-from fulfillment_pipelines.warehouse import Warehouse, stage_table
+from fulfillment_pipelines.warehouse import Warehouse
 
 
 class TimingPolicy(BaseModel):
@@ -64,5 +64,4 @@ def load_timing(warehouse: Warehouse, policy: TimingPolicy | None) -> None:
             "ceiling_ratio": pa.array([float(one.ceiling_ratio) for one in policies], pa.float64()),
         }
     )
-    with warehouse.reading() as cursor:
-        stage_table(cursor, "ref_timing", table)
+    warehouse.stage_once("timing", policy, lambda: {"ref_timing": table})

@@ -23,6 +23,7 @@ from fulfillment_pipelines.errors import BadDataError, ConfigurationError
 from fulfillment_pipelines.snapshots.csv_pages import csv_header, readable_csv
 from fulfillment_pipelines.snapshots.edi_records import records_of
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
+from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER, ScannedPages, scanned_pages
 from fulfillment_pipelines.systems.transports.edi.edifact import reader as edifact
 from fulfillment_pipelines.systems.transports.edi.interchange import BrokenInterchange, Interchange
 from fulfillment_pipelines.systems.transports.edi.x12 import reader as x12
@@ -33,7 +34,6 @@ from fulfillment_pipelines.systems.transports.files.workbook import read_workboo
 from fulfillment_pipelines.systems.transports.files.xml_records import read_xml
 from fulfillment_pipelines.warehouse import Connection, SqlError
 
-ROW_NUMBER: Final = "landed_row_no"
 _READ_CSV: Final = """
     select * from read_csv(
         $path, columns = $columns, delim = $delimiter, encoding = 'utf-8', header = $has_header,
@@ -61,19 +61,26 @@ class DecodedSnapshot:
     """What was read from the pages.
 
     Attributes:
-        records: One row per record: `landed_row_no` and the declared fields.
+        records: One row per record: `landed_row_no` and the declared fields; a few of them where the pages are scanned.
         unreadable: Lines that could not be read as records.
         undeclared: A few values of each field that came and is not declared, as text.
+        scan: Pages that are read in place, since they hold more than should be in memory; None where all was read.
     """
 
     records: pa.Table
     unreadable: tuple[UnreadableLine, ...]
     undeclared: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    scan: ScannedPages | None = None
+
+    @property
+    def record_count(self) -> int:
+        """Records that were read, or will be."""
+        return self.scan.row_count if self.scan else int(self.records.num_rows)
 
     @property
     def landed_rows(self) -> int:
         """Records and unreadable lines together: what has to end up somewhere."""
-        return int(self.records.num_rows) + len(self.unreadable)
+        return self.record_count + len(self.unreadable)
 
 
 def decode(connection: Connection, landed: LandedSnapshot, layout: PageLayout) -> DecodedSnapshot:
@@ -91,13 +98,41 @@ def decode(connection: Connection, landed: LandedSnapshot, layout: PageLayout) -
         tables.append(page.records)
         unreadable.extend(page.unreadable)
         undeclared.update({name: values for name, values in page.undeclared.items() if name not in undeclared})
-    records = pa.concat_tables(tables or [_empty(layout)], promote_options="permissive")
+    records = _together(feed, tables or [_empty(layout)])
     for name in layout.fields:
         if name not in records.column_names:
             records = records.append_column(name, pa.nulls(records.num_rows, pa.string()))
     numbers = pa.array(range(1, records.num_rows + 1), pa.int64())
     declared = records.select(list(layout.fields)).add_column(0, ROW_NUMBER, numbers)
     return DecodedSnapshot(declared, tuple(unreadable), undeclared)
+
+
+def _together(feed: str, tables: Sequence[pa.Table]) -> pa.Table:
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise BadDataError(
+            f"{feed}: its pages do not hold the same kind of values.",
+            expected="each field of one type, or of types that one of them can hold",
+            found=str(error).splitlines()[0],
+            remedy="ask the owner of the system to send it again; the bytes are kept in the landing area",
+        ) from error
+
+
+def scan(landed: LandedSnapshot, layout: PageLayout, *, fewest_rows: int) -> DecodedSnapshot | None:
+    """Return a snapshot whose rows are read where they lie; None where it is to be decoded.
+
+    Args:
+        landed: The snapshot.
+        layout: How its records lie in a page.
+        fewest_rows: A snapshot of fewer rows is decoded.
+    """
+    pages = scanned_pages(landed, layout, fewest_rows=fewest_rows)
+    if pages is None:
+        return None
+    few = pages.sample()
+    numbered = few.add_column(0, ROW_NUMBER, pa.array(range(1, few.num_rows + 1), pa.int64()))
+    return DecodedSnapshot(numbered, (), pages.undeclared, pages)
 
 
 def _read_json(_: Connection, path: Path, layout: PageLayout, feed: str) -> DecodedSnapshot:

@@ -10,17 +10,21 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from fulfillment_pipelines.domain.snapshot import Page, Scope, Snapshot
 from fulfillment_pipelines.errors import BadDataError
 
-_MANIFEST = "manifest.json"
+PART_SUFFIX: Final = ".part"
+"""Ends the name of a directory that is not a snapshot: one that is being written, or on its way out."""
+
+_MANIFEST: Final = "manifest.json"
 
 
 class Manifest(BaseModel):
@@ -110,21 +114,55 @@ class LandingArea:
             _write_whole(target, snapshot, manifest)
         return LandedSnapshot(manifest, target)
 
-    def landed(self, system: str, entity: str) -> Iterator[LandedSnapshot]:
-        """Return every landed snapshot of a feed, the oldest first.
+    def landed(self, system: str, entity: str, known: Container[str] = ()) -> Iterator[LandedSnapshot]:
+        """Return the landed snapshots of a feed, the oldest first.
+
+        Args:
+            system: Declared name of the system.
+            entity: Declared name of the entity.
+            known: Identities to leave out: reading the manifests of a month costs more than a pass.
 
         Raises:
             BadDataError: A manifest cannot be read.
         """
         feed = self._directory / system / entity
-        if feed.is_dir():
-            for directory in sorted(path for path in feed.iterdir() if not path.name.endswith(".part")):
-                yield LandedSnapshot(_read_manifest(directory / _MANIFEST), directory)
+        for snapshot_id in self.identities(system, entity):
+            if snapshot_id not in known:
+                yield LandedSnapshot(_read_manifest(feed / snapshot_id / _MANIFEST), feed / snapshot_id)
+
+    def identities(self, system: str, entity: str) -> list[str]:
+        """Return the identities of a feed's landed snapshots, the oldest first."""
+        feed = self._directory / system / entity
+        if not feed.is_dir():
+            return []
+        return sorted(path.name for path in os.scandir(feed) if not path.name.endswith(PART_SUFFIX))
+
+    def latest(self, system: str, entity: str) -> LandedSnapshot | None:
+        """Return the latest landed snapshot of a feed; None where there is none.
+
+        Raises:
+            BadDataError: Its manifest cannot be read.
+        """
+        identities = self.identities(system, entity)
+        return next(self.landed(system, entity, known=identities[:-1]), None)
+
+    def everything(self) -> Iterator[tuple[str, str, str]]:
+        """Return system, entity and identity of every landed snapshot, whether or not its feed is still declared."""
+        for path in self._directory.glob("*/*/*"):
+            if not path.name.endswith(PART_SUFFIX):
+                system, entity, snapshot_id = path.parts[-3:]
+                yield system, entity, snapshot_id
+
+    def remove(self, system: str, entity: str, snapshot_id: str) -> None:
+        """Remove a snapshot, whole or not at all; one that is gone already is no error."""
+        directory = self._directory / system / entity / snapshot_id
+        if directory.is_dir():
+            shutil.rmtree(directory.rename(directory.with_name(directory.name + PART_SUFFIX)))
 
 
 def _write_whole(target: Path, snapshot: Snapshot, manifest: Manifest) -> None:
     """Write beside the target and rename, so that a crash leaves nothing that looks like a snapshot."""
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(target.name + PART_SUFFIX)
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     for name, page in zip(manifest.pages, snapshot.pages, strict=True):

@@ -41,6 +41,7 @@ class PullAttempt:
         landed: The snapshot; None when nothing came.
         state: OK, PARTIAL or FAILED.
         problem: Why it is not OK, in words for a person.
+        as_of: The moment that an answer speaks of which was not landed, because it says nothing new; else None.
     """
 
     system: str
@@ -49,6 +50,7 @@ class PullAttempt:
     landed: LandedSnapshot | None
     state: FeedState
     problem: str
+    as_of: datetime | None = None
 
 
 def pull_all(
@@ -96,6 +98,7 @@ def record_attempts(warehouse: Warehouse, attempts: Iterable[PullAttempt]) -> No
             "snapshot_id": pa.array([row.landed.manifest.snapshot_id if row.landed else None for row in rows], text),
             "state": pa.array([row.state.value for row in rows], text),
             "problem": pa.array([row.problem for row in rows], text),
+            "as_of": pa.array([row.as_of for row in rows], pa.timestamp("us", "UTC")),
         }
     )
 

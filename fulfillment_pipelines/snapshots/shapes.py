@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot
+from fulfillment_pipelines.snapshots.decoding import DecodedSnapshot
+from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER
 
 _MOST_SAMPLED: Final = 200
 _DOMINANT_PERCENT: Final = 80
@@ -105,13 +106,13 @@ def shape_of(
     step = max(1, -(-records.num_rows // _MOST_SAMPLED))
     sample = records.take(pa.array(range(0, records.num_rows, step), pa.int64()))
     fields = [
-        _declared(name, records.column(name), sample.column(name), is_key=name in key, has_codes=name in (codes or {}))
+        _declared(name, decoded, sample.column(name), is_key=name in key, has_codes=name in (codes or {}))
         for name in records.column_names
         if name != ROW_NUMBER
     ]
     present = [field for field in fields if field.name not in optional or field.value_class]
     others = [_undeclared(name, values) for name, values in decoded.undeclared.items()]
-    return FeedShape(rows=records.num_rows, fields=tuple(sorted((*present, *others), key=lambda field: field.name)))
+    return FeedShape(rows=decoded.record_count, fields=tuple(sorted((*present, *others), key=lambda field: field.name)))
 
 
 def value_class_of(values: Iterable[str | None]) -> str:
@@ -132,16 +133,17 @@ def _class_of(value: str) -> str:
 
 
 def _declared(
-    name: str, whole: pa.ChunkedArray, sample: pa.ChunkedArray, *, is_key: bool, has_codes: bool
+    name: str, decoded: DecodedSnapshot, sample: pa.ChunkedArray, *, is_key: bool, has_codes: bool
 ) -> FieldShape:
+    scan, read = decoded.scan, decoded.records.column(name)
     values = [None if value is None else str(value) for value in sample.to_pylist()]
     told = value_class_of(values)
     return FieldShape(
         name=name,
         is_declared=True,
-        value_class=_narrow(whole.type) or (TEXT if is_key and told == _NUMBER else told),
-        null_percent=_percent(whole.null_count, len(whole)),
-        codes=_codes(whole) if has_codes else (),
+        value_class=_narrow(read.type) or (TEXT if is_key and told == _NUMBER else told),
+        null_percent=_percent(scan.null_count(name) if scan else read.null_count, decoded.record_count),
+        codes=_codes(scan.distinct(name) if scan else pc.unique(read).to_pylist()) if has_codes else (),
         marks=_marks(values),
     )
 
@@ -168,8 +170,7 @@ def _narrow(kind: pa.DataType) -> str:
     return "date 2026-12-31" if pa.types.is_date(kind) else ""
 
 
-def _codes(whole: pa.ChunkedArray) -> tuple[str, ...]:
-    distinct = pc.unique(whole).to_pylist()
+def _codes(distinct: Iterable[object]) -> tuple[str, ...]:
     return tuple(sorted(str(value) for value in distinct if value is not None)[:_MOST_CODES])
 
 

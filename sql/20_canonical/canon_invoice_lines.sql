@@ -14,7 +14,12 @@ select
     feed.customer_id,
     feed.sku,
     cast(feed.invoiced_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as invoiced_qty,
-    cast(feed.unit_price / coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as unit_price,
+    cast(
+        floor(
+            cast(feed.unit_price as double) / cast(coalesce(own_unit.base_qty, general_unit.base_qty) as double)
+            * 10000 + 0.5
+        ) / 10000 as decimal(18, 4)
+    ) as unit_price,
     feed.line_amount,
     feed.currency,
     feed.status,

@@ -69,7 +69,12 @@ select
     cast(feed.ordered_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as ordered_qty,
     cast(feed.cancelled_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as cancelled_qty,
     cast(feed.allocated_qty * coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as allocated_qty,
-    cast(feed.unit_price / coalesce(own_unit.base_qty, general_unit.base_qty) as decimal(18, 4)) as unit_price,
+    cast(
+        floor(
+            cast(feed.unit_price as double) / cast(coalesce(own_unit.base_qty, general_unit.base_qty) as double)
+            * 10000 + 0.5
+        ) / 10000 as decimal(18, 4)
+    ) as unit_price,
     feed.freight_amount,
     feed.currency,
     feed.node,

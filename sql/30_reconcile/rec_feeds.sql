@@ -29,7 +29,14 @@ last_attempts as (
     group by system, entity
 ),
 
-reported as (
+unchanged as (
+    select system, entity, max(as_of) as as_of
+    from ops_pulls
+    where as_of is not null
+    group by system, entity
+),
+
+landed as (
     select
         system,
         entity,
@@ -37,6 +44,17 @@ reported as (
         max_by(snapshot_id, {'as_of': as_of, 'snapshot_id': snapshot_id}) as snapshot_id
     from ops_snapshots
     group by system, entity
+),
+
+reported as (
+    select
+        landed.system,
+        landed.entity,
+        greatest(landed.as_of, unchanged.as_of) as as_of,
+        landed.as_of as landed_as_of,
+        landed.snapshot_id
+    from landed
+    left join unchanged on landed.system = unchanged.system and landed.entity = unchanged.entity
 ),
 
 last_reported as (
@@ -62,14 +80,14 @@ judged as (
         case
             when last_attempts.state is null then 'FAILED'
             when last_attempts.state <> 'OK' then last_attempts.state
-            when last_reported.as_of < reported.as_of then 'PARTIAL'
+            when last_reported.as_of < reported.landed_as_of then 'PARTIAL'
             when epoch($now_at) - epoch(reported.as_of) > ref_feeds.freshness_seconds then 'STALE'
             else 'OK'
         end as state,
         case
             when last_attempts.state is null then 'never pulled'
             when last_attempts.state <> 'OK' then last_attempts.problem
-            when last_reported.as_of < reported.as_of then 'the clock of the system ran backwards'
+            when last_reported.as_of < reported.landed_as_of then 'the clock of the system ran backwards'
             when epoch($now_at) - epoch(reported.as_of) > ref_feeds.freshness_seconds
                 then 'the last answer speaks of a moment too long ago'
             else ''

@@ -129,11 +129,11 @@ select
     lags.pair,
     lags.node,
     count(*) as sample_count,
-    cast(quantile_cont(lags.lag_seconds, 0.5) as bigint) as p50_seconds,
-    cast(quantile_cont(lags.lag_seconds, 0.95) as bigint) as p95_seconds,
-    cast(quantile_cont(lags.lag_seconds, 0.99) as bigint) as p99_seconds,
-    cast(max(lags.lag_seconds) as bigint) as longest_seconds,
-    cast(max(granted.default_seconds) as bigint) as default_seconds,
+    cast(round(quantile_cont(lags.lag_seconds, 0.5)) as bigint) as p50_seconds,
+    cast(round(quantile_cont(lags.lag_seconds, 0.95)) as bigint) as p95_seconds,
+    cast(round(quantile_cont(lags.lag_seconds, 0.99)) as bigint) as p99_seconds,
+    cast(round(max(lags.lag_seconds)) as bigint) as longest_seconds,
+    cast(round(max(granted.default_seconds)) as bigint) as default_seconds,
     count(*) filter (where lags.lag_seconds > granted.default_seconds) as late_count
 from lags
 left join granted on lags.pair = granted.pair and lags.node = granted.node

@@ -1,5 +1,6 @@
 -- grain: one row per order line of rec_quantity_ledger
 -- DIFFER before UNKNOWN before TIMING before AGREE: a break that is known stays visible when another input is stale.
+-- scope: order
 with
 
 -- What is said of a partner's number is said of every line that waits for its mapping.

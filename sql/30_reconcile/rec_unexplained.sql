@@ -22,27 +22,27 @@ edges as (
     select
         order_id, line_no, node, 'ordered' as edge, residual_ordered_qty as residual_qty,
         cast(null as timestamptz) as booked_at
-    from rec_quantity_ledger
+    from rec_residual_lines
     union all
     select
         order_id, line_no, node, 'released' as edge, residual_released_qty as residual_qty,
         to_timestamp(epoch(last_taken_in_at) + $whs_01_ack_legacy_minutes * 60) as booked_at
-    from rec_quantity_ledger
+    from rec_residual_lines
     union all
     select
         order_id, line_no, node, 'shipped' as edge, residual_shipped_qty as residual_qty,
         last_confirmed_at as booked_at
-    from rec_quantity_ledger
+    from rec_residual_lines
     union all
     select
         order_id, line_no, node, 'delivered' as edge, residual_delivered_qty as residual_qty,
         cast(null as timestamptz) as booked_at
-    from rec_quantity_ledger
+    from rec_residual_lines
     union all
     select
         order_id, line_no, node, 'billed' as edge, residual_billed_qty as residual_qty,
         case when has_undated_document then finance.read_at else last_posted_at end as booked_at
-    from rec_quantity_ledger
+    from rec_residual_lines
     cross join finance_readings as finance
 ),
 
@@ -77,7 +77,7 @@ shipment_explanations as (
     select distinct legs.order_id, legs.line_no
     from rec_findings
     inner join ref_rule_explains on rec_findings.code = ref_rule_explains.code and ref_rule_explains.edge = 'delivered'
-    inner join canon_shipment_lines as legs on legs.role = 'wms' and rec_findings.scope_key = legs.shipment_id
+    inner join rec_residual_legs as legs on rec_findings.scope_key = legs.shipment_id
 ),
 
 quarantined_orders as (

@@ -24,8 +24,8 @@ select
     count(*) as alarm_count,
     count(*) filter (where is_false) as false_alarm_count,
     count(*) filter (where not is_false and wait_seconds > healing_p99_seconds) as late_detection_count,
-    cast(quantile_cont(wait_seconds, 0.5) as bigint) as median_wait_seconds,
-    cast(quantile_cont(case when is_false then healing_seconds end, 0.5) as bigint) as median_healing_seconds,
+    cast(round(quantile_cont(wait_seconds, 0.5)) as bigint) as median_wait_seconds,
+    cast(round(quantile_cont(case when is_false then healing_seconds end, 0.5)) as bigint) as median_healing_seconds,
     max(healing_p99_seconds) as healing_p99_seconds
 from cases
 group by code, node

@@ -1,4 +1,5 @@
 -- title: Every unit of an order line is in exactly one bucket, from order to delivery and to invoice
+-- scope: order
 with
 
 sums as (

@@ -1,4 +1,5 @@
 -- title: What is matched to a document line adds up to what it bills, and no document line is forgotten
+-- refresh: full
 with
 
 matched as (

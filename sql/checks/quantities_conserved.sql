@@ -1,4 +1,5 @@
 -- title: The quantity ledger adds up to what the systems said, no unit lost or counted twice
+-- scope: order
 with
 
 said as (

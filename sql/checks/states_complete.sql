@@ -1,4 +1,5 @@
 -- title: Every order line stands somewhere on every axis
+-- scope: order
 with
 
 ledger as (

@@ -1,4 +1,5 @@
 -- title: Every order line has exactly one verdict
+-- scope: order
 select ledger.order_id, ledger.line_no, count(verdicts.verdict) as verdict_count
 from rec_quantity_ledger as ledger
 left join rec_line_verdicts as verdicts

@@ -72,7 +72,7 @@ class DocumentMatcher:
         words = "".join(model.body for model in self._models.values()) + repr(self._policy)
         return {TABLE: hashlib.sha256(words.encode()).hexdigest()[:12]}
 
-    def run(self, transaction: Connection, existing: frozenset[str], *, full: bool) -> None:
+    def run(self, transaction: Connection, existing: frozenset[str], *, full: bool) -> bool:
         """Match every unreferenced line, or those that a change may concern.
 
         Incrementally, it reads `ops_changed_keys` and `affected_orders`, and adds to `affected_orders` the orders whose
@@ -82,22 +82,26 @@ class DocumentMatcher:
             transaction: The lake's cursor within the caller's transaction.
             existing: The lake's tables.
             full: Whether everything is matched anew.
+
+        Returns:
+            Whether any row may be other than before.
         """
         if TABLE not in existing:
             transaction.execute(self._models[TABLE].body)
         if self._policy is None:
-            return
+            return False
         if full:
             transaction.execute(_EMPTY)
             self._stage(transaction, "match_unresolved")
             self._stage(transaction, "match_lines")
             self._match(transaction, self._policy)
-            return
+            return True
         self._stage(transaction, "match_changes")
         if scalar(transaction, _CHANGES, {"contracts": list(_CONTRACTS)}):
-            self._run_changed(transaction, self._policy)
+            return self._run_changed(transaction, self._policy)
+        return False
 
-    def _run_changed(self, transaction: Connection, policy: MatchingPolicy) -> None:
+    def _run_changed(self, transaction: Connection, policy: MatchingPolicy) -> bool:
         self._stage(transaction, "match_changed_orders")
         self._stage(transaction, "match_seeds")
         self._stage(transaction, "match_nameless")
@@ -107,15 +111,16 @@ class DocumentMatcher:
             transaction.execute(_NOTE_GROUPS)
         self._stage(transaction, "match_examined")
         if not _count(transaction, "match_examined"):
-            return
+            return False
         self._stage_lines(transaction, "match_examined")
         transaction.execute(_KEEP)
         if _count(transaction, "match_previous"):
             transaction.execute(_FORGET)
         elif not _count(transaction, "match_unresolved"):
-            return
+            return False
         self._match(transaction, policy)
         insert_rows(transaction, "affected_orders", self._models["match_moved_orders"].body)
+        return True
 
     def _stage_lines(self, transaction: Connection, wanted: str) -> None:
         """Stage the unreferenced ones of the wanted lines, with what their references lead to."""

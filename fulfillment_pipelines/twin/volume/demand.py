@@ -7,7 +7,7 @@ group has one element for each of its rows; steps later than the reading have no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,11 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 PORTAL, EDI, INSIDE_SALES = 0, 1, 2
 _CHANNEL_SHARES = (0.6, 0.25, 0.15)
 _NODE_COUNT = 3
-_MOST_LINES = 4
-_SPLIT_SHARE = 0.15
 _RETURN_SHARE = 0.01
 _HELD_SHARE = 0.02
 _MOST_CENTS = 12_000
 _HOUR = 3_600
+PROMISED_AFTER_SECONDS: Final = 6 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,9 @@ class Orders:
     customer: Whole
     node: Whole
     ordered_at: Whole
+    promised_at: Whole
     is_held: Flags
+    is_ahead: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,10 @@ class Piece:
 def deal_piece(shape: Shape, number: int, line_count: int) -> Piece:
     """Return a piece of the distributor; the same shape and number give the same piece."""
     dealt = shape.randomness(number)
-    order_of_line, line_no = _lines_of_orders(dealt, line_count)
+    order_of_line, line_no = _lines_of_orders(shape, dealt, line_count)
     orders = _orders(shape, dealt, number, int(order_of_line[-1]) + 1)
     lines = _lines(shape, dealt, orders, order_of_line, line_no)
-    return Piece(number, orders, lines, _legs(dealt, orders, lines))
+    return Piece(number, orders, lines, _legs(shape, dealt, orders, lines))
 
 
 def price_cents(item: Whole) -> Whole:
@@ -94,8 +95,8 @@ def price_cents(item: Whole) -> Whole:
     return 190 + (item * 37) % _MOST_CENTS
 
 
-def _lines_of_orders(dealt: np.random.Generator, line_count: int) -> tuple[Whole, Whole]:
-    sizes = dealt.integers(1, _MOST_LINES + 1, line_count)
+def _lines_of_orders(shape: Shape, dealt: np.random.Generator, line_count: int) -> tuple[Whole, Whole]:
+    sizes = dealt.integers(1, shape.most_order_lines + 1, line_count)
     ends = np.cumsum(sizes)
     sizes = sizes[: int(np.searchsorted(ends, line_count)) + 1]
     order_of_line = np.repeat(np.arange(sizes.size), sizes)[:line_count]
@@ -104,13 +105,22 @@ def _lines_of_orders(dealt: np.random.Generator, line_count: int) -> tuple[Whole
 
 
 def _orders(shape: Shape, dealt: np.random.Generator, number: int, count: int) -> Orders:
+    no = np.arange(count) + number * 1_000_000 + 1
+    channel = dealt.choice(3, count, p=_CHANNEL_SHARES)
+    customer = dealt.integers(0, shape.customer_count, count)
+    node = dealt.integers(0, _NODE_COUNT, count)
+    ordered_at = shape.begins_at + dealt.integers(0, shape.day_count * DAY_SECONDS, count)
+    is_held = dealt.random(count) < _HELD_SHARE
+    is_ahead = dealt.random(count) < shape.ahead_share if shape.ahead_share else np.zeros(count, bool)
     return Orders(
-        no=np.arange(count) + number * 1_000_000 + 1,
-        channel=dealt.choice(3, count, p=_CHANNEL_SHARES),
-        customer=dealt.integers(0, shape.customer_count, count),
-        node=dealt.integers(0, _NODE_COUNT, count),
-        ordered_at=shape.begins_at + dealt.integers(0, shape.day_count * DAY_SECONDS, count),
-        is_held=dealt.random(count) < _HELD_SHARE,
+        no=no,
+        channel=channel,
+        customer=customer,
+        node=node,
+        ordered_at=ordered_at,
+        promised_at=ordered_at + PROMISED_AFTER_SECONDS + is_ahead * shape.day_count * DAY_SECONDS,
+        is_held=is_held,
+        is_ahead=is_ahead,
     )
 
 
@@ -120,6 +130,7 @@ def _lines(shape: Shape, dealt: np.random.Generator, orders: Orders, order: Whol
     first_item = dealt.integers(0, shape.item_count, orders.no.size)
     item = (first_item[order] + (line_no - 1) * 7) % shape.item_count
     due_at = orders.ordered_at[order] + 2 * _HOUR + orders.is_held[order] * 2 * _HOUR
+    due_at = due_at + orders.is_ahead[order] * shape.day_count * DAY_SECONDS
     released_at = due_at + dealt.integers(30, 600, orders.no.size)[order]
     acked_at = released_at + dealt.integers(5, 120, count)
     picked_at = acked_at + dealt.integers(600, 2 * _HOUR, count)
@@ -136,12 +147,17 @@ def _lines(shape: Shape, dealt: np.random.Generator, orders: Orders, order: Whol
     )
 
 
-def _legs(dealt: np.random.Generator, orders: Orders, lines: Lines) -> Legs:
-    """Deal out one leg a line, or two with a day between; the legs of an order that leave together are one shipment."""
+def _legs(shape: Shape, dealt: np.random.Generator, orders: Orders, lines: Lines) -> Legs:
+    """Deal out one leg a line, or two with a day between; the legs of an order that leave together are one shipment.
+
+    They stand in the order of their shipments, as a system's own table has them.
+    """
     count = lines.order.size
-    is_split = (dealt.random(count) < _SPLIT_SHARE) & (lines.qty > 1)
+    is_split = (dealt.random(count) < shape.split_share) & (lines.qty > 1)
     line = np.concatenate([np.arange(count), np.flatnonzero(is_split)])
     is_second = np.arange(line.size) >= count
+    by_shipment = np.lexsort((line, is_second, lines.order[line]))
+    line, is_second = line[by_shipment], is_second[by_shipment]
     half = lines.qty[line] // 2
     qty = np.where(is_split[line], np.where(is_second, lines.qty[line] - half, half), lines.qty[line])
     order = lines.order[line]

@@ -15,7 +15,6 @@ from fulfillment_pipelines.twin.world.timing import DAY_SECONDS
 ACCEPTED_AFTER_SECONDS: Final = 300
 RETURNED_AFTER_SECONDS: Final = 2 * DAY_SECONDS
 CREDITED_AFTER_SECONDS: Final = RETURNED_AFTER_SECONDS + 6 * 3_600
-PROMISED_AFTER_SECONDS: Final = 6 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

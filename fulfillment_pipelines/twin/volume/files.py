@@ -22,13 +22,36 @@ from fulfillment_pipelines.twin.volume.facts import facts_of
 from fulfillment_pipelines.twin.volume.faults import deal_faults, label_table
 from fulfillment_pipelines.twin.volume.feed import Answers, Feed
 from fulfillment_pipelines.twin.volume.positions import Positions
-from fulfillment_pipelines.twin.volume.shape import Shape
+from fulfillment_pipelines.twin.volume.shape import Landscape, Shape
 from fulfillment_pipelines.twin.world.timing import iso
 
 DIRECTORY_REFERENCE: Final = "VOLUME_DIRECTORY"
 LABELS_FILE: Final = "labels.parquet"
 _KEPT: Final = ("system", "title", "role", "node", "contract_version")
 _FRESHNESS_SECONDS: Final = 86_400
+_CORE: Final = frozenset(
+    (role, entity)
+    for role, entities in {
+        "erp": (
+            "orders",
+            "order_lines",
+            "shipments",
+            "holds",
+            "stock",
+            "customers",
+            "customer_locations",
+            "items",
+            "cross_references",
+            "contract_prices",
+            "inbound_supply",
+        ),
+        "wms": ("shipments", "returns", "holds", "stock", "movements"),
+        "finance": ("invoice_lines", "holds", "credit_accounts"),
+        "channel": ("orders", "order_items", "order_lines"),
+    }.items()
+    for entity in entities
+)
+"""What a core landscape has, by the role of the system."""
 
 
 def write_distributor(
@@ -52,10 +75,20 @@ def write_distributor(
         ConfigurationError: A declared field is one that the standing distributor does not say.
     """
     living = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in declared]
-    systems = [system for system in living if "entities" in system]
+    systems = [_of_landscape(system, shape.landscape) for system in living if "entities" in system]
+    systems = [system for system in systems if system["entities"]]
     home.mkdir(parents=True, exist_ok=True)
     _write_feeds(shape, systems, home, progress)
     return _write_declarations(shape, systems, home, seeds)
+
+
+def _of_landscape(system: Mapping[str, Any], landscape: Landscape) -> Mapping[str, Any]:
+    """Return a declaration with the feeds that the landscape has."""
+    if landscape is Landscape.WHOLE:
+        return system
+    role = system["role"]
+    kept = {name: entity for name, entity in system["entities"].items() if (role, name) in _CORE}
+    return {**system, "entities": kept}
 
 
 def _write_feeds(
@@ -70,7 +103,7 @@ def _write_feeds(
             faults = deal_faults(shape, piece)
             facts = facts_of(shape, piece, faults)
             positions.add(facts)
-            files.add(piece_answers(facts))
+            files.add(piece_answers(facts, fields))
             files.add_labels(label_table(piece, faults))
             written += line_count
             progress(written)
@@ -131,7 +164,7 @@ class _FeedFiles:
     def _write(self, path: Path, rows: pa.Table) -> None:
         if path not in self._writers:
             path.parent.mkdir(parents=True, exist_ok=True)
-            writer = parquet.ParquetWriter(path, rows.schema, compression="zstd")
+            writer = parquet.ParquetWriter(path, rows.schema, compression="zstd", compression_level=1)
             self._writers[path] = self._stack.enter_context(writer)
         self._writers[path].write_table(rows)
 

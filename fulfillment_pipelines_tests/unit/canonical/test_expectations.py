@@ -195,8 +195,11 @@ def test_a_missing_column_is_critical_and_its_checks_do_not_pass(
     assert outcomes["order_id:required"].is_passed
 
 
+@pytest.mark.parametrize(
+    ("limit", "counts"), [(1, LandedCounts(2)), (2, LandedCounts(2, is_scanned=True))], ids=["many rows", "in place"]
+)
 def test_a_large_snapshot_is_judged_by_its_counts(
-    stage: Warehouse, stage_rows: StageRows, monkeypatch: pytest.MonkeyPatch
+    limit: int, counts: LandedCounts, stage: Warehouse, stage_rows: StageRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage_rows(ORDERS, [GOOD_ORDER, GOOD_ORDER | {"order_id": "SO-2", "status": "LOST"}])
 
@@ -204,8 +207,8 @@ def test_a_large_snapshot_is_judged_by_its_counts(
         raise AssertionError("the rows were scanned")
 
     monkeypatch.setattr(Validator, "validate_rows", scan)
-    with Validator(stage, scan_limit_rows=1) as careful:
-        assert _by_check(careful.validate(ORDERS, LandedCounts(2)))["status:codes"].unexpected_rows == 1
+    with Validator(stage, scan_limit_rows=limit) as careful:
+        assert _by_check(careful.validate(ORDERS, counts))["status:codes"].unexpected_rows == 1
 
 
 def test_outcomes_stand_in_the_order_of_the_contract(stage_rows: StageRows, validator: Validator) -> None:

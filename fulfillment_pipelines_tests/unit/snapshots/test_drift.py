@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 import pytest
 
-from fulfillment_pipelines.snapshots.decoding import ROW_NUMBER, DecodedSnapshot
+from fulfillment_pipelines.snapshots.decoding import DecodedSnapshot
 from fulfillment_pipelines.snapshots.drift import DriftKind, differences
+from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER
 from fulfillment_pipelines.snapshots.shapes import FeedShape, shape_of, value_class_of
 
 Columns = Mapping[str, Sequence[str | None]]

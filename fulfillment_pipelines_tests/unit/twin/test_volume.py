@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,3 +89,21 @@ def test_field_that_nobody_says_is_refused_by_name(tmp_path: Path) -> None:
     declared.write_text(yaml.safe_dump(declaration), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"mood of crm\.order_statuses"):
         written(tmp_path / "home", declared=[declared])
+
+
+def test_core_landscape_says_four_to_five_rows_a_line_and_only_of_quantities_and_money(tmp_path: Path) -> None:
+    made = write_distributor(Shape.core(seed=7, line_count=LINES), DECLARED, tmp_path, seeds=ROOT / "data" / "seeds")
+    systems = [path.removesuffix(".yaml") for path in yaml.safe_load(made.read_text(encoding="utf-8"))["systems"]]
+    feeds = {str(path.relative_to(tmp_path).with_suffix("")) for path in tmp_path.glob("*/*.parquet")}
+    assert set(systems) == {"erp", "portal", "edi", "finance", "wms_east", "wms_west", "wms_north"}
+    assert "erp/order_lines" in feeds
+    assert "erp/releases" not in feeds
+    assert 4 * LINES < sum(rows(tmp_path, feed).num_rows for feed in feeds) < 5 * LINES
+
+
+def test_orders_placed_ahead_are_known_and_not_released(tmp_path: Path) -> None:
+    shape = replace(Shape(seed=7, line_count=LINES), ahead_share=1.0)
+    write_distributor(shape, DECLARED, tmp_path, seeds=ROOT / "data" / "seeds")
+    assert rows(tmp_path, "erp/order_lines").num_rows > 0.9 * LINES
+    assert rows(tmp_path, "erp/releases").num_rows == 0
+    assert rows(tmp_path, "finance/invoice_lines").num_rows == 0

@@ -109,7 +109,7 @@ unique_leads as (
         row_number() over (partition by line_key order by pass_no) as preference_no
     from led_to
     group by line_key, resolved_by, pass_no
-    having count(distinct order_id || '/' || line_no) = 1
+    having count(distinct led_to.order_id || '/' || led_to.line_no) = 1
 )
 
 select

@@ -24,13 +24,19 @@ candidates as (
 select
     line_key,
     leg_key,
-    cast(round(1000 * (1 - least(abs(age_seconds) / ($window_days * 86400), 1))) as bigint) as time_score,
+    cast(round(1000 * (1 - least(abs(age_seconds) / cast($window_days * 86400 as double), 1))) as bigint) as time_score,
     case
         when agreed_price is null then 500
         when agreed_price = 0 then 0
         else cast(
             round(
-                1000 * (1 - least(abs(billed_price - agreed_price) * 100 / (agreed_price * $price_limit_percent), 1))
+                1000 * (
+                    1 - least(
+                        cast(abs(billed_price - agreed_price) * 100 as double)
+                        / cast(agreed_price * $price_limit_percent as double),
+                        1
+                    )
+                )
             ) as bigint
         )
     end as price_score

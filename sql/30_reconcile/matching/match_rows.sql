@@ -25,7 +25,10 @@ priced_shares as (
         case
             when unresolved.invoiced_qty = 0 then 0
             else cast(
-                round(unresolved.line_amount * shared_lines.billed_qty / unresolved.invoiced_qty, 2) as decimal(18, 2)
+                floor(
+                    cast(unresolved.line_amount * shared_lines.billed_qty as double)
+                    / cast(unresolved.invoiced_qty as double) * 100 + 0.5
+                ) / 100 as decimal(18, 2)
             )
         end as share_amount
     from shared_lines

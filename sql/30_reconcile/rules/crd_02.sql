@@ -57,20 +57,34 @@ site_holds as (
     where role = 'wms' and status = 'CREATED'
 ),
 
-leaks as (
+late_acts as (
     select
         open_holds.hold_id,
         open_holds.order_id,
         acts.node,
+        acts.act,
         min(acts.acted_at) as acted_at,
-        string_agg(distinct acts.act, ', ' order by acts.act) as acts,
-        count(*) filter (where acts.act = 'SHIPMENT') > 0 as has_left,
         max(open_holds.placed_at) as placed_at,
         max(open_holds.snapshot_id) as hold_snapshot_id,
         max(acts.snapshot_id) as act_snapshot_id
     from open_holds
     inner join acts on open_holds.order_id = acts.order_id and acts.acted_at >= open_holds.placed_at
-    group by open_holds.hold_id, open_holds.order_id, acts.node
+    group by open_holds.hold_id, open_holds.order_id, acts.node, acts.act
+),
+
+leaks as (
+    select
+        hold_id,
+        order_id,
+        node,
+        min(late_acts.acted_at) as acted_at,
+        string_agg(late_acts.act, ', ' order by late_acts.act) as acts,
+        count(*) filter (where late_acts.act = 'SHIPMENT') > 0 as has_left,
+        max(late_acts.placed_at) as placed_at,
+        max(late_acts.hold_snapshot_id) as hold_snapshot_id,
+        max(late_acts.act_snapshot_id) as act_snapshot_id
+    from late_acts
+    group by hold_id, order_id, node
 ),
 
 open_leaks as (

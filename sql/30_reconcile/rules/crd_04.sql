@@ -22,31 +22,18 @@ accounts as (
     where role = 'finance'
 ),
 
-customer_orders as (
-    select orders.order_id, orders.customer_id, orders.status, orders.ordered_at
-    from canon_orders as orders
-    semi join accounts on orders.customer_id = accounts.customer_id
-    where orders.role = 'erp'
-),
-
 line_exposures as (
     select
-        customer_orders.customer_id,
-        customer_orders.order_id,
-        customer_orders.status,
-        customer_orders.ordered_at,
-        ledger.currency,
-        ledger.released_qty + ledger.taken_in_qty + ledger.shipped_qty > 0 as is_released,
-        greatest(
-            ledger.shipped_qty - ledger.returned_qty - ledger.claimed_qty - ledger.posted_qty, 0
-        ) * ledger.unit_price as unposted_amount,
-        greatest(
-            least(
-                greatest(ledger.released_qty, ledger.taken_in_qty), ledger.ordered_qty - ledger.cancelled_qty
-            ) - ledger.shipped_qty, 0
-        ) * ledger.unit_price as released_amount
-    from rec_quantity_ledger as ledger
-    inner join customer_orders on ledger.order_id = customer_orders.order_id
+        exposures.customer_id,
+        exposures.order_id,
+        exposures.status,
+        exposures.ordered_at,
+        exposures.currency,
+        exposures.is_released,
+        exposures.unposted_amount,
+        exposures.released_amount
+    from rec_order_exposures as exposures
+    semi join accounts on exposures.customer_id = accounts.customer_id
 ),
 
 exposures as (
@@ -83,10 +70,8 @@ breaches as (
 ),
 
 held_customers as (
-    select distinct customer_orders.customer_id
-    from canon_holds as holds
-    inner join customer_orders on holds.order_id = customer_orders.order_id
-    where holds.role in ('finance', 'erp') and holds.hold_type = 'CREDIT' and holds.status = 'CREATED'
+    select distinct customer_id
+    from rec_credit_holds
 ),
 
 unreleased_orders as (
@@ -102,7 +87,7 @@ unreleased_orders as (
 ),
 
 stoppable_orders as (
-    select customer_id, max_by(order_id, epoch(ordered_at) || order_id) as order_id
+    select customer_id, max_by(order_id, {'ordered_at': ordered_at, 'order_id': order_id}) as order_id
     from unreleased_orders
     group by customer_id
 )

@@ -285,7 +285,7 @@ findings as (
             'invoice': uncredited_lines.snapshot_id,
             'shipment_id': uncredited_lines.shipment_id,
             'node': nodes.node,
-            'departed_at': uncredited_lines.departed_at
+            'departed_at': strftime(uncredited_lines.departed_at, '%Y-%m-%dT%H:%M:%SZ')
         }) as evidence
     from uncredited_lines
     left join nodes

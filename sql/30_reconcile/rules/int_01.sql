@@ -16,18 +16,18 @@ incomplete_orders as (
     select
         order_id,
         min(system) as system,
-        max(order_problem) as order_problem,
-        string_agg('line ' || line_no || ': ' || line_problem, ', ' order by line_no)
-            filter (where line_problem <> '') as line_problems,
+        max(intake.order_problem) as order_problem,
+        string_agg('line ' || intake.line_no || ': ' || intake.line_problem, ', ' order by intake.line_no)
+            filter (where intake.line_problem <> '') as line_problems,
         sum(open_qty) as open_qty,
         sum(open_amount) as open_amount,
         max(currency) as currency,
         min(ordered_at) as ordered_at,
         max(order_snapshot_id) as order_snapshot_id,
         max(line_snapshot_id) as line_snapshot_id
-    from rec_order_intake
+    from rec_order_intake as intake
     group by order_id
-    having max(order_problem) <> '' or max(line_problem) <> ''
+    having max(intake.order_problem) <> '' or max(intake.line_problem) <> ''
 )
 
 select

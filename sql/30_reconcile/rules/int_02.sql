@@ -14,51 +14,20 @@
 -- source: domain book 2.7
 with
 
-live_orders as (
-    select order_id, customer_id, customer_po, ordered_at, snapshot_id
-    from canon_orders
-    where role = 'erp' and status = 'OPEN'
-),
-
-line_sets as (
-    select
-        lines.order_id,
-        count(*) as line_count,
-        string_agg(
-            lines.sku || ':' || cast(lines.ordered_qty as varchar), ',' order by lines.sku, lines.ordered_qty
-        ) as line_set,
-        sum(lines.ordered_qty - lines.cancelled_qty) as open_qty,
-        sum((lines.ordered_qty - lines.cancelled_qty) * lines.unit_price) as open_amount,
-        max(lines.currency) as currency
-    from canon_order_lines as lines
-    semi join live_orders on lines.order_id = live_orders.order_id
-    where lines.role = 'erp'
-    group by lines.order_id
-),
-
-shipped_orders as (
-    select legs.order_id, sum(legs.shipped_qty) as shipped_qty
-    from canon_shipment_lines as legs
-    semi join live_orders on legs.order_id = live_orders.order_id
-    where legs.role = 'erp'
-    group by legs.order_id
-),
-
 candidates as (
     select
-        live_orders.order_id,
-        live_orders.customer_id,
-        live_orders.customer_po,
-        live_orders.ordered_at,
-        live_orders.snapshot_id,
-        line_sets.line_count,
-        line_sets.line_set,
-        line_sets.open_amount,
-        line_sets.currency,
-        greatest(line_sets.open_qty - coalesce(shipped_orders.shipped_qty, 0), 0) as unshipped_qty
-    from live_orders
-    inner join line_sets on live_orders.order_id = line_sets.order_id
-    left join shipped_orders on live_orders.order_id = shipped_orders.order_id
+        order_id,
+        customer_id,
+        customer_po,
+        ordered_at,
+        snapshot_id,
+        line_count,
+        line_set,
+        open_amount,
+        currency,
+        unshipped_qty,
+        {'ordered_at': ordered_at, 'order_id': order_id} as order_key
+    from rec_live_orders
 ),
 
 same_purchase_order as (
@@ -68,8 +37,8 @@ same_purchase_order as (
         count(*) as order_count,
         sum(unshipped_qty) as unshipped_qty,
         max(ordered_at) as last_ordered_at,
-        max_by(order_id, epoch(ordered_at) || order_id) as later_order_id,
-        max_by(open_amount, epoch(ordered_at) || order_id) as later_amount,
+        max_by(order_id, order_key) as later_order_id,
+        max_by(open_amount, order_key) as later_amount,
         max(currency) as currency,
         max(snapshot_id) as snapshot_id,
         string_agg(order_id, ', ' order by order_id) as order_ids
@@ -84,6 +53,7 @@ line_set_gaps as (
         customer_id,
         customer_po,
         ordered_at,
+        order_key,
         snapshot_id,
         line_set,
         open_amount,
@@ -108,6 +78,7 @@ line_set_runs as (
         customer_id,
         customer_po,
         ordered_at,
+        order_key,
         snapshot_id,
         line_set,
         open_amount,
@@ -123,13 +94,13 @@ line_set_runs as (
 
 same_lines as (
     select
-        customer_id || '/' || md5(line_set) || '/' || min_by(order_id, epoch(ordered_at) || order_id) as business_key,
+        customer_id || '/' || md5(line_set) || '/' || min_by(order_id, order_key) as business_key,
         customer_id,
         count(*) as order_count,
         sum(unshipped_qty) as unshipped_qty,
         max(ordered_at) as last_ordered_at,
-        max_by(order_id, epoch(ordered_at) || order_id) as later_order_id,
-        max_by(open_amount, epoch(ordered_at) || order_id) as later_amount,
+        max_by(order_id, order_key) as later_order_id,
+        max_by(open_amount, order_key) as later_amount,
         max(currency) as currency,
         max(snapshot_id) as snapshot_id,
         string_agg(order_id, ', ' order by order_id) as order_ids
@@ -167,10 +138,9 @@ duplicates as (
 ),
 
 duplicate_holds as (
-    select order_id, count(*) filter (where status = 'CREATED') > 0 as is_held
-    from canon_holds
-    where role = 'erp' and hold_type = 'DUPLICATE'
-    group by order_id
+    select order_id, is_held_as_duplicate as is_held
+    from rec_live_orders
+    where is_held_as_duplicate is not null
 )
 
 select

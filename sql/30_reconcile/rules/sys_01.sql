@@ -33,5 +33,9 @@ select
     to_json({'system': system}) as payload,
     to_json({'state': state}) as precondition,
     '' as judgement_reason,
-    to_json({'problem': problem, 'as_of': as_of, 'freshness_seconds': freshness_seconds}) as evidence
+    to_json({
+        'problem': problem,
+        'as_of': strftime(as_of, '%Y-%m-%dT%H:%M:%SZ'),
+        'freshness_seconds': freshness_seconds
+    }) as evidence
 from troubled_feeds

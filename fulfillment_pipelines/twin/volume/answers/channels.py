@@ -9,7 +9,7 @@ from fulfillment_pipelines.twin.volume import names
 from fulfillment_pipelines.twin.volume.answers.erp import ship_to_names
 from fulfillment_pipelines.twin.volume.answers.transport import STATUSES, shown_steps
 from fulfillment_pipelines.twin.volume.demand import PORTAL
-from fulfillment_pipelines.twin.volume.facts import PROMISED_AFTER_SECONDS, Facts
+from fulfillment_pipelines.twin.volume.facts import Facts
 from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT, CURRENCY
 
 
@@ -29,7 +29,7 @@ def orders(facts: Facts) -> pa.Table:
             "state": names.said("OPEN", at.size),
             "currency": names.said(CURRENCY, at.size),
             "placed_at": names.instants(placed.ordered_at[at]),
-            "requested_at": names.instants(placed.ordered_at[at] + PROMISED_AFTER_SECONDS),
+            "requested_at": names.instants(placed.promised_at[at]),
         }
     )
 
@@ -61,7 +61,7 @@ def order_statuses(facts: Facts) -> pa.Table:
         {
             "order_no": names.order_names(facts.piece.orders, at),
             "status": names.chosen(STATUSES, step[at]),
-            "promise": names.instants(facts.piece.orders.ordered_at[at] + PROMISED_AFTER_SECONDS),
+            "promise": names.instants(facts.piece.orders.promised_at[at]),
             "shown_at": names.instants(since[at]),
         }
     )

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from fulfillment_pipelines.twin.volume import names
 from fulfillment_pipelines.twin.volume.answers.erp import ship_to_names
 from fulfillment_pipelines.twin.volume.demand import EDI, Whole
-from fulfillment_pipelines.twin.volume.facts import PROMISED_AFTER_SECONDS, Facts
+from fulfillment_pipelines.twin.volume.facts import Facts
 from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT, CURRENCY
 
 _OURSELVES: Final = "DISTRIB"
@@ -36,7 +36,7 @@ def orders(facts: Facts) -> pa.Table:
             "currency": names.said(CURRENCY, at.size),
             "payment_terms": names.said("NET30", at.size),
             **_moment("ordered", placed.ordered_at[at]),
-            **_moment("requested", placed.ordered_at[at] + PROMISED_AFTER_SECONDS),
+            **_moment("requested", placed.promised_at[at]),
             "buyer_id": names.customer_names(placed.customer[at]),
             "ship_to_id": ship_to_names(placed.customer[at]),
         }

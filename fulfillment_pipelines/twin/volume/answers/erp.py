@@ -10,7 +10,7 @@ import pyarrow as pa
 from fulfillment_pipelines.twin.volume import names
 from fulfillment_pipelines.twin.volume.answers.sites import waiting_qty
 from fulfillment_pipelines.twin.volume.demand import Whole, price_cents
-from fulfillment_pipelines.twin.volume.facts import PROMISED_AFTER_SECONDS, Facts
+from fulfillment_pipelines.twin.volume.facts import Facts
 from fulfillment_pipelines.twin.volume.shape import Shape
 from fulfillment_pipelines.twin.world.catalogue import BASE_UNIT, CURRENCY
 from fulfillment_pipelines.twin.world.timing import DAY_SECONDS
@@ -41,7 +41,7 @@ def orders(facts: Facts) -> pa.Table:
             "status": names.chosen(("CLOSED", "OPEN"), is_open[at]),
             "currency": names.said(CURRENCY, at.size),
             "ordered_at": names.instants(held.ordered_at[at]),
-            "requested_at": names.instants(held.ordered_at[at] + PROMISED_AFTER_SECONDS),
+            "requested_at": names.instants(held.promised_at[at]),
         }
     )
 
@@ -65,7 +65,7 @@ def order_lines(facts: Facts) -> pa.Table:
             "currency": names.said(CURRENCY, at.size),
             "site": names.node_names(held.node[order]),
             "release_due_at": names.instants(lines.released_at[at] - 600),
-            "promised_at": names.instants(held.ordered_at[order] + PROMISED_AFTER_SECONDS),
+            "promised_at": names.instants(held.promised_at[order]),
             "substitute_sku": names.said(None, at.size),
         }
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fulfillment_pipelines.twin.volume import names
 from fulfillment_pipelines.twin.volume.demand import Flags, Whole
-from fulfillment_pipelines.twin.volume.facts import PROMISED_AFTER_SECONDS, Facts
+from fulfillment_pipelines.twin.volume.facts import Facts
 from fulfillment_pipelines.twin.world.catalogue import CURRENCY
 
 _CARRIERS: Final = ("NORTHWIND-FREIGHT", "BLUELINE")
@@ -98,7 +98,7 @@ def order_statuses(facts: Facts) -> pa.Table:
         {
             "order": names.order_names(facts.piece.orders, at),
             "status": names.chosen(STATUSES, np.where(stale, 1, step)[at]),
-            "promise": names.instants(facts.piece.orders.ordered_at[at] + PROMISED_AFTER_SECONDS),
+            "promise": names.instants(facts.piece.orders.promised_at[at]),
             "updated_at": names.instants(np.where(stale, facts.piece.orders.ordered_at, since)[at]),
         }
     )

@@ -1,0 +1,93 @@
+"""Keys by how they begin, so that a look into the lake reads the parts of its files that hold them, and no others.
+
+The lake's files are sorted, and a part whose smallest and largest key are outside of what is looked for is passed
+over. An order of a portal and the same order in the ERP begin with other letters: looked for together they span
+nearly everything. Which keys are looked for belongs to `affected`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlglot import exp
+
+from fulfillment_pipelines.sql_models import retarget
+from fulfillment_pipelines.warehouse import Connection
+
+_MOST_FAMILIES: Final = 6
+_SMALL: Final = 200_000
+_KEYS: Final = "affected_keys"
+_BEGINNINGS: Final = """
+    select distinct regexp_extract(key, '^[^0-9]*') as beginning
+    from affected_keys
+    where key <> ''
+    order by beginning
+    limit $limit
+"""
+_FAMILY: Final = """
+    create or replace temp table family as
+    select distinct key
+    from affected_keys
+    where key <> '' and ($beginning is null or regexp_extract(key, '^[^0-9]*') = $beginning)
+"""
+_NO_KEY: Final = "create or replace temp table family as select distinct key from affected_keys where key = ''"
+
+
+def small_tables(row_counts: Mapping[str, int]) -> frozenset[str]:
+    """Return the tables of which one look at the whole costs less than one for each family of keys."""
+    return frozenset(table for table, count in row_counts.items() if count <= _SMALL)
+
+
+class KeyFamilies:
+    """The keys of one table of this process, divided by what stands before their first digit.
+
+    Args:
+        transaction: The lake's cursor within the run's transaction.
+        keys: A temp table with the column `key`; divided as it stands now.
+    """
+
+    def __init__(self, transaction: Connection, keys: str) -> None:
+        self._keys = keys
+        self._empty = f"{keys}_none"
+        found = transaction.execute(retarget(_BEGINNINGS, {_KEYS: keys}), {"limit": _MOST_FAMILIES + 1}).fetchall()
+        beginnings = [row[0] for row in found] if len(found) <= _MOST_FAMILIES else [None]
+        self._tables = tuple(f"{keys}_{number}" for number in range(len(beginnings)))
+        for table, beginning in zip(self._tables, beginnings, strict=True):
+            names = {_KEYS: keys, "family": table}
+            transaction.execute(retarget(_FAMILY, names), {"beginning": beginning})
+        transaction.execute(retarget(_NO_KEY, {_KEYS: keys, "family": self._empty}))
+
+    def selects(
+        self,
+        statement: str,
+        names: Mapping[str, str],
+        columns: Mapping[str, str] | None = None,
+        *,
+        keys: str = _KEYS,
+        with_none: bool = False,
+        is_small: bool = False,
+    ) -> list[str]:
+        """Return a statement once for each family, or once for all keys where the table that it reads is small.
+
+        Args:
+            statement: Reads its keys from a table.
+            names: Further table names to be replaced.
+            columns: Column names to be replaced.
+            keys: What the statement calls the table of keys.
+            is_small: Whether to look for all keys at once costs less than to look often.
+            with_none: Whether the empty key, under which rows that name nothing stand, is looked for too.
+        """
+        if is_small:
+            return [retarget(statement, {**names, keys: self._keys}, columns)]
+        tables = (*self._tables, self._empty) if with_none or not self._tables else self._tables
+        return [retarget(statement, {**names, keys: table}, columns) for table in tables]
+
+
+def together(selects: list[str], columns: Sequence[str] = ()) -> str:
+    """Return the rows of several selects as one, with these columns of them only, or all."""
+    parsed: list[exp.Query] = [exp.maybe_parse(select, into=exp.Select, dialect="duckdb") for select in selects]
+    if columns:
+        parsed = [exp.select(*columns).from_(select.subquery("rows_read")) for select in parsed]
+    rows = parsed[0] if len(parsed) == 1 else exp.union(*parsed, distinct=False)
+    return rows.sql(dialect="duckdb")

@@ -1,0 +1,97 @@
+"""Bring a table of the lake to what this run says of its keys, and touch only what differs.
+
+Most rows that a run computes anew are as they were: they are compared here, in the memory of the process, so that the
+lake is written only where something has changed. Which rows are computed belongs to `incremental`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlglot import exp
+
+from fulfillment_pipelines.reconcile.key_families import KeyFamilies
+from fulfillment_pipelines.sql_models import retarget
+from fulfillment_pipelines.warehouse import Connection, scalar
+
+_MOVED_ROWS: Final = """
+    create or replace temp table moved_rows as
+    from (from earlier_rows except all from present_rows)
+    union all
+    from (from present_rows except all from earlier_rows)
+"""
+_COUNT: Final = "select count(*) from moved_rows"
+_KEYS: Final = "create or replace temp table moved_keys as select distinct own_id as key from moved_rows"
+_FORGET: Final = "delete from lake.main.target where own_id in (select key from near_keys)"
+_WRITE: Final = """
+    insert into lake.main.target by name
+    select * from present_rows where own_id in (select key from moved_keys)
+"""
+_EMPTY: Final = "delete from lake.main.target"
+_FILL: Final = "insert into lake.main.target by name from present_rows"
+
+
+def write_moved(transaction: Connection, target: str, key: str, *, earlier: str, present: str) -> bool:
+    """Write the rows of the keys of which anything differs; return whether any does.
+
+    Args:
+        transaction: The lake's cursor within the run's transaction.
+        target: Table of the lake.
+        key: The column by which its rows are taken out and put in.
+        earlier: Temp table of the rows that it has, of the keys that are looked at.
+        present: Temp table of the rows that it shall have.
+    """
+    names = {"earlier_rows": earlier, "present_rows": present, "target": target}
+    transaction.execute(retarget(_MOVED_ROWS, names))
+    if not scalar(transaction, _COUNT):
+        return False
+    columns = {"own_id": key}
+    transaction.execute(retarget(_KEYS, {}, columns))
+    for forget in KeyFamilies(transaction, "moved_keys").selects(
+        _FORGET, names, columns, keys="near_keys", with_none=True
+    ):
+        transaction.execute(forget)
+    transaction.execute(retarget(_WRITE, names, columns))
+    return True
+
+
+def write_anew(transaction: Connection, target: str, *, earlier: str, present: str) -> bool:
+    """Write a small table whole where anything in it differs; return whether it does."""
+    names = {"earlier_rows": earlier, "present_rows": present, "target": target}
+    transaction.execute(retarget(_MOVED_ROWS, names))
+    if not scalar(transaction, _COUNT):
+        return False
+    transaction.execute(retarget(_EMPTY, names))
+    transaction.execute(retarget(_FILL, names))
+    return True
+
+
+def carried_forward(kept: str, gone: str, come: str, groups: Sequence[str], sums: Sequence[tuple[str, str]]) -> str:
+    """Return a select that brings sums by group forward: what was kept, less what is gone, and what has come.
+
+    Args:
+        kept: The table as it stands.
+        gone: The same sums over rows that no longer stand.
+        come: The same sums over those that take their place.
+        groups: Columns that tell the groups.
+        sums: Columns that are sums, with their types; the first counts rows, and a group without rows goes.
+    """
+    parts = [_signed(table, groups, sums, sign) for table, sign in ((kept, 1), (gone, -1), (come, 1))]
+    total = exp.select(*groups, *(_cast(name, kind) for name, kind in sums))
+    counted = _total(sums[0][0]).neq(exp.Literal.number(0))
+    rows = exp.union(*parts, distinct=False).subquery("parts")
+    return total.from_(rows).group_by(*groups).having(counted).sql(dialect="duckdb")
+
+
+def _signed(table: str, groups: Sequence[str], sums: Sequence[tuple[str, str]], sign: int) -> exp.Select:
+    signed = [(exp.column(name) * exp.convert(sign)).as_(name) for name, _ in sums]
+    return exp.select(*groups, *signed).from_(table)
+
+
+def _total(name: str) -> exp.Expr:
+    return exp.func("sum", exp.column(name))
+
+
+def _cast(name: str, kind: str) -> exp.Expr:
+    return exp.cast(_total(name), kind, dialect="duckdb").as_(name)
