@@ -7,7 +7,7 @@ with the one before it, and nothing but a person's word makes another shape the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fulfillment_pipelines.canonical.admission import CanonicalFeed
@@ -183,10 +183,10 @@ def accept_drift(platform: Platform, name: str, *, contract_version: str, by: st
 def _latest(platform: Platform, feed: CanonicalFeed, agreed: AgreedShapes) -> FeedDrift:
     version = platform.registry.declaration(feed.system).contract_version
     nothing = FeedDrift(feed.system, feed.entity, version, agreed=agreed.of(feed.system, feed.entity, version))
-    landed = next(iter(reversed(list(platform.landing.landed(feed.system, feed.entity)))), None)
+    landed = platform.landing.latest(feed.system, feed.entity)
     if landed is None:
         return nothing
-    declared_now = LandedSnapshot(landed.manifest.model_copy(update={"contract_version": version}), landed.directory)
+    declared_now = replace(landed, manifest=landed.manifest.model_copy(update={"contract_version": version}))
     try:
         with platform.warehouse.reading() as cursor:
             decoded = decode(cursor, declared_now, feed.layout)

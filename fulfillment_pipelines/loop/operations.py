@@ -51,10 +51,13 @@ def latest_as_of(warehouse: Warehouse) -> datetime | None:
     return None if as_of_us is None else _EPOCH + timedelta(microseconds=as_of_us)
 
 
-def admitted_snapshots(warehouse: Warehouse) -> frozenset[tuple[str, str, str]]:
-    """Return system, entity and identity of every snapshot that is in the lake."""
-    table = warehouse.query("select system, entity, snapshot_id from ops_snapshots")
-    return frozenset(zip(*(table.column(name).to_pylist() for name in table.column_names), strict=True))
+def admitted_snapshots(warehouse: Warehouse) -> dict[tuple[str, str], frozenset[str]]:
+    """Return, by system and entity, the identities of the snapshots that are in the lake."""
+    table = warehouse.query(
+        "select system, entity, list(snapshot_id) as ids from ops_snapshots group by system, entity"
+    )
+    columns = (table.column(name).to_pylist() for name in ("system", "entity", "ids"))
+    return {(system, entity): frozenset(ids) for system, entity, ids in zip(*columns, strict=True)}
 
 
 def last_cursors(warehouse: Warehouse) -> dict[tuple[str, str], str]:

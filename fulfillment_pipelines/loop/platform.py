@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from fulfillment_pipelines.canonical.admission import Admitter, CanonicalFeed
 from fulfillment_pipelines.canonical.feeds import canonical_feeds, feed_references
@@ -33,6 +33,7 @@ from fulfillment_pipelines.corrections.rights.guarded_sink import guarded
 from fulfillment_pipelines.corrections.rights.rights_check import DeclaredMessages, require_within_rights
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
 from fulfillment_pipelines.domain.snapshot import Role
+from fulfillment_pipelines.engines import Engine
 from fulfillment_pipelines.errors import FulfillmentError
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.exceptions.seeds import read_calendars
@@ -41,6 +42,7 @@ from fulfillment_pipelines.ledger.control_numbers import LedgerControlNumbers
 from fulfillment_pipelines.ledger.inbox import LedgerInbox
 from fulfillment_pipelines.ledger.policy_editions import PolicyFile, record_policies
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
+from fulfillment_pipelines.loop.engine_choice import chosen_engine
 from fulfillment_pipelines.loop.operations import create_operations_tables, holders_of, latest_as_of
 from fulfillment_pipelines.reconcile.matching import read_matching_policy
 from fulfillment_pipelines.reconcile.rules import read_rules
@@ -49,14 +51,19 @@ from fulfillment_pipelines.reconcile.timing import read_timing_policy
 from fulfillment_pipelines.reconcile.tolerances import read_tolerances
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.snapshots.landing import LandingArea
+from fulfillment_pipelines.snapshots.shared_landing import SharedLandingArea
 from fulfillment_pipelines.sql_models import read_models
+from fulfillment_pipelines.stores.lake_location import LakeLocation
+from fulfillment_pipelines.stores.object_store import ObjectStore
 from fulfillment_pipelines.systems.distributor import ClockKind, Distributor, load_distributor
 from fulfillment_pipelines.systems.port import CorrectionSink, System
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.registry import Registry, connect_declared
 from fulfillment_pipelines.systems.secrets import FolderSecrets, SecretSource
 from fulfillment_pipelines.systems.transports.vault import VaultAddress, VaultSecrets
-from fulfillment_pipelines.warehouse import LakeLocation, Warehouse
+from fulfillment_pipelines.warehouse import Warehouse
+
+LEDGER_PASSWORD: Final = "LEDGER_PASSWORD"  # noqa: S105 - the name of a reference
 
 
 @dataclass(frozen=True)
@@ -113,11 +120,12 @@ class Platform:
         if isinstance(self.clock, ReportedClock):
             self.clock.refresh()
 
-    def new_dispatcher(self, clock: Clock | None = None) -> Dispatcher:
+    def new_dispatcher(self, clock: Clock | None = None, leaves_out: frozenset[str] = frozenset()) -> Dispatcher:
         """Return another dispatcher of the same outbox, for a worker of its own.
 
         Args:
             clock: Replaces the deployment's clock, where one that threads may share is needed.
+            leaves_out: Systems that others deliver to.
         """
         return _dispatcher(
             self.ledger,
@@ -126,6 +134,7 @@ class Platform:
             clock=clock or self.clock,
             machine_clock=self.machine_clock,
             jitter=None,
+            leaves_out=leaves_out,
         )
 
     def prepare(self) -> None:
@@ -199,9 +208,9 @@ def build_platform(
         distributor=distributor,
         registry=registry,
         warehouse=warehouse,
-        landing=LandingArea(runtime_folder(settings, distributor) / "landing"),
+        landing=_landing_area(settings, distributor, references),
         admitter=Admitter(warehouse),
-        reconciler=_reconciler(sql, distributor, warehouse, reference),
+        reconciler=_reconciler(sql, distributor, warehouse, reference, _engine(settings, warehouse, references)),
         feeds=canonical_feeds(registry, sql, dict(zip(registry.systems, distributor.systems, strict=True))),
         ledger=ledger,
         case_policy=read_case_policy(seeds),
@@ -247,6 +256,7 @@ def _dispatcher(
     clock: Clock,
     machine_clock: Clock,
     jitter: Callable[[], float] | None,
+    leaves_out: frozenset[str] = frozenset(),
 ) -> Dispatcher:
     sink_of = guarded(
         registry.sink,
@@ -262,6 +272,7 @@ def _dispatcher(
         clock=clock,
         machine_clock=machine_clock,
         jitter=jitter or random.SystemRandom().random,
+        leaves_out=leaves_out,
     )
 
 
@@ -282,20 +293,39 @@ def audit_archive_folder(settings: Settings, distributor: Distributor) -> Path:
 
 def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool = False) -> Warehouse:
     """Return the lake of one distributor, not yet connected."""
-    folder = runtime_folder(settings, distributor)
+    folder, references = runtime_folder(settings, distributor), _references(settings, distributor)
     location = LakeLocation(
         catalog=settings.lake_catalog or f"sqlite:{folder / 'lake_catalog.sqlite'}",
         data_path=settings.lake_data_url or str(folder / "lake"),
         lock_path=folder / "lake_writer.lock",
+        object_store=_object_store(settings, references),
+        find_secret=references.find,
         memory_limit=settings.duckdb_memory_limit,
         threads=settings.duckdb_threads,
     )
     return Warehouse(location, read_only=read_only)
 
 
+def _object_store(settings: Settings, references: References) -> ObjectStore:
+    return ObjectStore(
+        references.find,
+        endpoint=settings.object_store_endpoint,
+        region=settings.object_store_region,
+        path_style=settings.object_store_path_style,
+    )
+
+
+def _landing_area(settings: Settings, distributor: Distributor, references: References) -> LandingArea:
+    folder = runtime_folder(settings, distributor) / "landing"
+    if settings.landing_url is None:
+        return LandingArea(folder)
+    return SharedLandingArea(folder, settings.landing_url, _object_store(settings, references))
+
+
 def open_ledger(settings: Settings, distributor: Distributor) -> Ledger:
     """Return the ledger of one distributor, not yet connected."""
-    return Ledger(settings.ledger_url or f"sqlite:///{runtime_folder(settings, distributor) / 'ledger.sqlite'}")
+    url = settings.ledger_url or f"sqlite:///{runtime_folder(settings, distributor) / 'ledger.sqlite'}"
+    return Ledger(url, partial(_references(settings, distributor).find, LEDGER_PASSWORD))
 
 
 def read_reference(distributor: Distributor, feeds: Sequence[FeedReference]) -> ReferenceData:
@@ -315,7 +345,13 @@ def read_reference(distributor: Distributor, feeds: Sequence[FeedReference]) -> 
     )
 
 
-def _reconciler(sql: Path, distributor: Distributor, warehouse: Warehouse, reference: ReferenceData) -> Reconciler:
+def _engine(settings: Settings, warehouse: Warehouse, references: References) -> Engine:
+    return chosen_engine(settings, warehouse.location.data_path, _object_store(settings, references))
+
+
+def _reconciler(
+    sql: Path, distributor: Distributor, warehouse: Warehouse, reference: ReferenceData, engine: Engine
+) -> Reconciler:
     rules = read_rules(read_models(sql / "30_reconcile" / "rules"))
     return Reconciler(
         warehouse,
@@ -326,6 +362,7 @@ def _reconciler(sql: Path, distributor: Distributor, warehouse: Warehouse, refer
         tolerances=read_tolerances(distributor.seeds / "tolerances.yaml"),
         matching=read_matching_policy(distributor.seeds / "matching.yaml"),
         timing=read_timing_policy(distributor.seeds / "timing.yaml"),
+        engine=engine,
     )
 
 

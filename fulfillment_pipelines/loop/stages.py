@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed, StagedSnapshot
 from fulfillment_pipelines.canonical.expectations import LandedCounts, Validator
@@ -74,7 +73,11 @@ def pull(
 
 
 def admit(
-    platform: Platform, *, validator: Validator | None = None, done: Callable[[Admission], None] = lambda _: None
+    platform: Platform,
+    landed_snapshots: Sequence[tuple[CanonicalFeed, LandedSnapshot]] | None = None,
+    *,
+    validator: Validator | None = None,
+    done: Callable[[Admission], None] = lambda _: None,
 ) -> list[Admission]:
     """Admit every landed snapshot that the lake does not have, the oldest of each feed first.
 
@@ -83,6 +86,7 @@ def admit(
 
     Args:
         platform: The platform.
+        landed_snapshots: These; None for all that the lake does not have, which must be looked for.
         validator: Lets Great Expectations judge each snapshot as well; None spares its import.
         done: Told each admission when it is in the lake.
     """
@@ -99,7 +103,7 @@ def admit(
         admissions.extend(merged)
         batch.clear()
 
-    for feed, landed in _pending(platform):
+    for feed, landed in _pending(platform) if landed_snapshots is None else landed_snapshots:
         if any(staged.feed is feed for staged in batch):
             merge_batch()
         batch.append(_stage(platform, feed, landed, validator, watch))
@@ -112,11 +116,11 @@ def admit(
 
 
 def _pending(platform: Platform) -> Iterator[tuple[CanonicalFeed, LandedSnapshot]]:
-    known = admitted_snapshots(platform.warehouse)
+    admitted = admitted_snapshots(platform.warehouse)
     for feed in platform.feeds:
-        for landed in platform.landing.landed(feed.system, feed.entity):
-            if (feed.system, feed.entity, landed.manifest.snapshot_id) not in known:
-                yield feed, landed
+        known = admitted.get((feed.system, feed.entity), frozenset())
+        for landed in platform.landing.landed(feed.system, feed.entity, known):
+            yield feed, landed
 
 
 def _stage(
@@ -130,6 +134,7 @@ def _stage(
         landed_rows=staged.decoded.landed_rows,
         unreadable_lines=len(staged.decoded.unreadable),
         declared_rows=landed.manifest.declared_rows,
+        is_scanned=staged.rows.is_scanned,
     )
     return replace(staged, outcomes=validator.validate(feed.contract, counts))
 
@@ -165,10 +170,12 @@ def require_invariants(reconciliation: Reconciliation) -> None:
 
 def decide(platform: Platform) -> Decisions:
     """Open, refresh and close cases, confirm corrections and propose new ones, in one transaction."""
-    findings = findings_of(platform.warehouse.query("from rec_findings"))
-    runs = _rule_runs(platform)
-    now = platform.clock.now()
     with platform.ledger.unit_of_work() as work:
+        # Read in turn: another process that decides meanwhile must not be followed by an older sight of the findings.
+        work.take_turn("intake")
+        findings = findings_of(platform.warehouse.query("from rec_findings"))
+        runs = _rule_runs(platform)
+        now = platform.clock.now()
         taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
         confirmed = confirm(work, findings, now=now, runs=runs, reopened=taken.reopened)
         stop_loops(work, findings, now=now)
@@ -188,11 +195,6 @@ def decide(platform: Platform) -> Decisions:
 def dispatch(platform: Platform) -> DispatchResult:
     """Deliver what is due."""
     return platform.dispatcher.run()
-
-
-def maintain(platform: Platform) -> None:
-    """Merge small files of the lake and let go of history beyond the configured days; nothing else changes."""
-    platform.warehouse.maintain(timedelta(days=platform.settings.lake_history_days))
 
 
 def _rule_runs(platform: Platform) -> list[RuleRun]:

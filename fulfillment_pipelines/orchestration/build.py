@@ -11,11 +11,21 @@ import dagster as dg
 from fulfillment_pipelines.domain.clock import Clock, WallClock
 from fulfillment_pipelines.loop.platform import build_platform
 from fulfillment_pipelines.orchestration.assets.decisions import decision_assets
+from fulfillment_pipelines.orchestration.assets.housekeeping import housekeeping_assets
 from fulfillment_pipelines.orchestration.assets.reconcile import reconcile_assets
 from fulfillment_pipelines.orchestration.catalogue import Catalogue
-from fulfillment_pipelines.orchestration.jobs import full_reconcile_job, maintain_lake_job, micro_batch_job
+from fulfillment_pipelines.orchestration.jobs import (
+    full_reconcile_job,
+    maintain_lake_job,
+    micro_batch_job,
+    upkeep_job,
+)
 from fulfillment_pipelines.orchestration.resources import platform_resource
-from fulfillment_pipelines.orchestration.schedules import full_reconcile_schedule, maintain_lake_schedule
+from fulfillment_pipelines.orchestration.schedules import (
+    full_reconcile_schedule,
+    maintain_lake_schedule,
+    upkeep_schedule,
+)
 from fulfillment_pipelines.orchestration.sensors import source_changes_sensor
 from fulfillment_pipelines.settings import Settings, read_settings
 from fulfillment_pipelines.systems.port import System
@@ -28,12 +38,14 @@ class Cadence:
     Attributes:
         full_cron: When everything is reconciled, in UTC.
         maintain_cron: When the lake's small files are merged, in UTC.
+        upkeep_cron: When everything that is old enough is let go of, in UTC.
         probe_seconds: How often the systems are asked for news.
         patience: After so long without news everything is revisited all the same.
     """
 
     full_cron: str = "*/30 * * * *"
     maintain_cron: str = "17 * * * *"
+    upkeep_cron: str = "43 2 * * *"
     probe_seconds: int = 5
     patience: timedelta = timedelta(minutes=5)
 
@@ -70,9 +82,13 @@ def build_definitions(
         patience=cadence.patience,
     )
     return dg.Definitions(
-        assets=[reconcile_assets(catalogue), decision_assets(catalogue)],
-        jobs=[full_reconcile_job(), micro_batch_job(), maintain_lake_job()],
-        schedules=[full_reconcile_schedule(cadence.full_cron), maintain_lake_schedule(cadence.maintain_cron)],
+        assets=[reconcile_assets(catalogue), decision_assets(catalogue), housekeeping_assets()],
+        jobs=[full_reconcile_job(), micro_batch_job(), maintain_lake_job(), upkeep_job()],
+        schedules=[
+            full_reconcile_schedule(cadence.full_cron),
+            maintain_lake_schedule(cadence.maintain_cron),
+            upkeep_schedule(cadence.upkeep_cron),
+        ],
         sensors=[sensor],
         resources={"platform": platform_resource(make_platform)},
         executor=dg.in_process_executor,

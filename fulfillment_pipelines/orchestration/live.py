@@ -1,6 +1,7 @@
-"""Keep a live deployment running: the simulated distributor where there is one, Dagster's webserver and its daemon.
+"""Keep a live deployment running: the simulated distributor where there is one, the live loop, and Dagster beside it.
 
-The processes are started, watched and stopped together: when one ends, all end. What they run is in `definitions`.
+The processes are started, watched and stopped together: when one ends, all end. The live loop is started anew
+instead; until it is back the sensor does its work. What Dagster runs is in `definitions`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+from pydantic import SecretStr
 
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.orchestration.processes import LOOK_SECONDS, Part, ProcessEndedError, Supervisor, interrupts
 from fulfillment_pipelines.settings import Settings
+from fulfillment_pipelines.systems.declaration import WebhookDeclaration, load_declaration
+from fulfillment_pipelines.systems.distributor import load_distributor
 
 _LOOPBACK: Final = "127.0.0.1"
 _PREFIX: Final = "FULFILLMENT_"
@@ -40,11 +44,7 @@ def dagster_home(settings: Settings) -> Path:
 
 def environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of every process: the same settings, and Dagster's home."""
-    own = {
-        _PREFIX + name.upper(): os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for name, value in settings
-        if value is not None and value != ()
-    }
+    own = {_PREFIX + name.upper(): _written(value) for name, value in settings if value is not None and value != ()}
     foreign = {name: value for name, value in inherited.items() if not name.upper().startswith(_PREFIX)}
     return {
         **foreign,
@@ -66,6 +66,16 @@ def dagster_parts(settings: Settings, port: int) -> list[Part]:
         Part("webserver", [sys.executable, *webserver]),
         Part("daemon", [sys.executable, *daemon]),
     ]
+
+
+def loop_parts(settings: Settings) -> list[Part]:
+    """Return the live loop and, where systems post to us, what receives it; the loop may end and come back."""
+    command = [sys.executable, "-m", "fulfillment_pipelines.cli"]
+    parts = [Part("live", [*command, "live", "run", "--config", str(settings.config)], restarts=True)]
+    distributor = load_distributor(settings.config, settings.runtime_dir)
+    if any(isinstance(load_declaration(path), WebhookDeclaration) for path in distributor.systems):
+        parts.append(Part("receiver", [*command, "systems", "listen", "--config", str(settings.config)]))
+    return parts
 
 
 def serve(
@@ -104,10 +114,11 @@ def serve(
             folder=settings.project_root,
             logs=dagster_home(settings) / "logs",
             interrupted=interrupted,
+            say=say,
         ) as supervisor,
     ):
         try:
-            for part in (*twin, *dagster_parts(settings, port)):
+            for part in (*twin, *loop_parts(settings), *dagster_parts(settings, port)):
                 supervisor.start(part)
             supervisor.until(lambda: is_ready(port), "the webserver and the daemon")
             if not interrupted.is_set():
@@ -178,3 +189,14 @@ def _free_port() -> int:
         probe.bind((_LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _written(value: object) -> str:
+    """Return a setting as the environment holds it; a secret in clear, since the processes need it."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case tuple():
+            return os.pathsep.join(map(str, value))
+        case _:
+            return str(value)

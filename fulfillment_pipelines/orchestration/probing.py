@@ -6,8 +6,6 @@ what a system says belongs to `snapshots`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,8 +14,9 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from fulfillment_pipelines.canonical.admission import CanonicalFeed
-from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope
+from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.errors import BadDataError, RejectedError, RetryableError
+from fulfillment_pipelines.snapshots.fingerprint import fingerprint
 from fulfillment_pipelines.systems.port import SnapshotSource
 from fulfillment_pipelines.systems.registry import Registry
 
@@ -93,23 +92,7 @@ def _sight(source: SnapshotSource, feed: CanonicalFeed) -> Sight:
         snapshot = source.pull(Scope())
     except (RetryableError, BadDataError, RejectedError):
         return Sight(fingerprint=_UNANSWERED)
-    digest = hashlib.sha256(b"complete" if snapshot.complete else b"partial")
-    for page in snapshot.pages:
-        digest.update(_records(page, feed.layout.records_path))
-    return Sight(fingerprint=digest.hexdigest()[:16], as_of=snapshot.as_of)
-
-
-def _records(page: Page, records_path: str) -> bytes:
-    """Return the bytes that are the same while the records are: a JSON page also says when it was asked for."""
-    if page.format is not PageFormat.JSON:
-        return page.content
-    try:
-        found = json.loads(page.content)
-        for name in records_path.split(".") if records_path else ():
-            found = found[name]
-    except (ValueError, KeyError, TypeError):
-        return page.content
-    return json.dumps(found, sort_keys=True).encode()
+    return Sight(fingerprint=fingerprint(snapshot, feed.layout.records_path), as_of=snapshot.as_of)
 
 
 def _is_news(before: Sight | None, now: Sight, freshness: timedelta) -> bool:

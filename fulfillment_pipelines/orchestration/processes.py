@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,15 +16,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from fulfillment_pipelines.errors import FulfillmentError, RetryableError
+from fulfillment_pipelines.orchestration import guardian
 
 LOOK_SECONDS: Final = 0.25
 """How often processes are looked at."""
 
 _START_SECONDS: Final = 180.0
 _GRACE_SECONDS: Final = 20.0
+_RESTART_SECONDS: Final = 5.0
 _LOG_TAIL_LINES: Final = 15
 
 
@@ -35,11 +38,13 @@ class Part:
         name: What it is called in messages and in the name of its log.
         command: What is run.
         ready_file: A file that exists once the part may be used; None where the part needs no waiting for.
+        restarts: Whether it is started anew when it ends by itself, instead of everything being stopped.
     """
 
     name: str
     command: Sequence[str]
     ready_file: Path | None = None
+    restarts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class _Running:
     part: Part
     process: subprocess.Popen[bytes]
     log: Path
+    started_at: float
 
 
 class ProcessEndedError(FulfillmentError):
@@ -61,18 +67,28 @@ class Supervisor:
         folder: The folder they are started in.
         logs: The folder of their logs, one file each.
         interrupted: Set when everything is to stop.
+        say: Told of a part that is started anew.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], *, folder: Path, logs: Path, interrupted: threading.Event
+        self,
+        environment: Mapping[str, str],
+        *,
+        folder: Path,
+        logs: Path,
+        interrupted: threading.Event,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._environment = dict(environment)
         self._folder = folder
         self._logs = logs
         self._interrupted = interrupted
+        self._say = say
         self._running: list[_Running] = []
+        self._guardian: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
+        self._guardian = _started_guardian()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,6 +96,9 @@ class Supervisor:
             _interrupt(running.process)
         for running in reversed(self._running):
             _stop(running.process)
+            self._guard(-running.process.pid)
+        if self._guardian is not None:
+            self._guardian.communicate()
 
     def start(self, part: Part) -> None:
         """Start a process and wait until it may be used.
@@ -93,9 +112,14 @@ class Supervisor:
         ready_file = part.ready_file
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)  # one that was killed left it behind
+        self._running.append(self._begun(part, mode="wb"))
+        if ready_file is not None:
+            self.until(ready_file.exists, f"the {part.name}")
+
+    def _begun(self, part: Part, *, mode: Literal["wb", "ab"]) -> _Running:
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{part.name}.log"
-        with log.open("wb") as output:
+        with log.open(mode) as output:
             process = subprocess.Popen(  # noqa: S603 - the command lines are built here or by the command line's author
                 list(part.command),
                 cwd=self._folder,
@@ -105,9 +129,14 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._running.append(_Running(part, process, log))
-        if ready_file is not None:
-            self.until(ready_file.exists, f"the {part.name}")
+        self._guard(process.pid)
+        return _Running(part, process, log, time.monotonic())
+
+    def _guard(self, group: int) -> None:
+        """Let the guardian know of a group, or with a minus sign that it has ended."""
+        if self._guardian is not None and self._guardian.stdin is not None:
+            self._guardian.stdin.write(f"{group}\n")
+            self._guardian.stdin.flush()
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something holds, or the deployment is interrupted.
@@ -128,20 +157,34 @@ class Supervisor:
             self._interrupted.wait(LOOK_SECONDS)
 
     def require_all(self) -> None:
-        """Return while every process runs.
+        """Return while every process runs; one that may restart is started anew, not sooner than some seconds after.
 
         Raises:
             ProcessEndedError: One has ended.
         """
-        for running in self._running:
+        for place, running in enumerate(self._running):
             code = running.process.poll()
-            if code is not None:
+            if code is None:
+                continue
+            if running.part.restarts:
+                if time.monotonic() - running.started_at >= _RESTART_SECONDS:
+                    self._guard(-running.process.pid)
+                    self._say(f"The {running.part.name} ended with exit code {code} and is started anew: {running.log}")
+                    self._running[place] = self._begun(running.part, mode="ab")
+            else:
                 raise ProcessEndedError(
                     f"The {running.part.name} ended, so everything is stopped.",
                     expected="it to run until it is stopped",
                     found=f"exit code {code}",
                     remedy=f"read its log {running.log}, which ends with:\n{_tail(running.log)}",
                 )
+
+
+def _started_guardian() -> subprocess.Popen[str]:
+    """Start what ends all groups should this process be killed: then its input closes; it is in none of them."""
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-I", "-S", guardian.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 @contextmanager

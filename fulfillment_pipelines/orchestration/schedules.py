@@ -1,8 +1,8 @@
-"""What happens whether or not anything seems to have changed: the full run, and the upkeep of the lake."""
+"""What happens whether or not anything seems to have changed: the full run, and the upkeep."""
 
 import dagster as dg
 
-from fulfillment_pipelines.orchestration.jobs import FULL_RECONCILE, MAINTAIN_LAKE
+from fulfillment_pipelines.orchestration.jobs import FULL_RECONCILE, MAINTAIN_LAKE, UPKEEP
 
 
 def full_reconcile_schedule(cron: str) -> dg.ScheduleDefinition:
@@ -34,4 +34,20 @@ def maintain_lake_schedule(cron: str) -> dg.ScheduleDefinition:
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every micro-batch leaves small files; merged, they are read faster.",
+    )
+
+
+def upkeep_schedule(cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule of the whole upkeep; it is on from the start.
+
+    Args:
+        cron: When, in UTC.
+    """
+    return dg.ScheduleDefinition(
+        name="upkeep_schedule",
+        job_name=UPKEEP,
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="What the platform leaves behind would grow for ever; once a night what is old enough goes.",
     )

@@ -6,7 +6,8 @@ from typing import Final
 import dagster as dg
 
 from fulfillment_pipelines.domain.clock import Clock
-from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.loop.live.charge import is_in_charge
+from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 from fulfillment_pipelines.orchestration.jobs import MICRO_BATCH
 from fulfillment_pipelines.orchestration.probing import Seen, probe
 from fulfillment_pipelines.orchestration.resources import PlatformMaker
@@ -30,6 +31,9 @@ def source_changes_sensor(
     The run pulls every system, not only those with news: what one says may rest on what another said since it was
     looked at, and rules that compare the two would see a break where there is none.
 
+    While a live loop is in charge nothing is asked here: the loop hears of changes sooner. The sensor takes over when
+    the loop is gone, or has not shown itself for a minute.
+
     While a run is under way nothing is asked, so that changes gather for the next one instead of queueing up. A run
     that failed is made good by the next change, or when the patience ends.
 
@@ -52,6 +56,8 @@ def source_changes_sensor(
             return dg.SkipReason("A run is under way; what changes meanwhile is for the next one.")
         seen = Seen.model_validate_json(context.cursor) if context.cursor else Seen()
         with make_platform() as platform:
+            if is_in_charge(runtime_folder(platform.settings, platform.distributor), clock.now()):
+                return dg.SkipReason("The live loop is in charge.")
             known = seen if _has_landed(platform) else Seen()
             return _evaluated(platform, known, clock, patience)
 

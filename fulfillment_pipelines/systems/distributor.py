@@ -38,6 +38,31 @@ class CheckLimits(BaseModel):
     slow_after_seconds: float = Field(default=2, gt=0)
 
 
+class LivePace(BaseModel):
+    """How the live loop divides its time.
+
+    Attributes:
+        poll_seconds: How often a system is asked that nothing tells of, where its declaration says nothing.
+        patience_seconds: How long a round waits for the systems it asks; who answers later is in a later round.
+        most_rows: Rows that one feed brings into one round at most, about; the rest follows in the next rounds.
+        quiet_seconds: After so long without news deadlines are looked at all the same, and watermarks are moved on.
+        report_seconds: How often Dagster is told, at most.
+        duckdb_threads: Threads of the loop's own DuckDB. The work of a round is many small statements, for which more
+            than one costs processor time and saves none.
+        merge_rounds: After so many rounds the small files that they leave are merged.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    poll_seconds: float = Field(default=2, gt=0)
+    patience_seconds: float = Field(default=1, gt=0)
+    most_rows: int = Field(default=10_000, ge=1)
+    quiet_seconds: float = Field(default=30, gt=0)
+    report_seconds: float = Field(default=5, ge=1)
+    duckdb_threads: int = Field(default=1, ge=1)
+    merge_rounds: int = Field(default=100, ge=1)
+
+
 class Distributor(BaseModel):
     """One distributor, with all paths absolute.
 
@@ -49,6 +74,7 @@ class Distributor(BaseModel):
         references: Dotenv files that hold what the declarations refer to; they need not exist yet.
         seeds: Folder of tolerances, crosswalks, calendars and policies.
         checks: How patient a check of the systems is.
+        live: How the live loop divides its time.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +86,7 @@ class Distributor(BaseModel):
     references: tuple[Path, ...] = ()
     seeds: Path = Path()
     checks: CheckLimits = CheckLimits()
+    live: LivePace = LivePace()
 
 
 _DISTRIBUTOR = TypeAdapter(Distributor)

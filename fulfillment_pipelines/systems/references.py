@@ -37,6 +37,15 @@ class References:
     def __repr__(self) -> str:
         return f"References({[source.place for source in self._sources]})"
 
+    def find(self, name: str) -> SecretStr | None:
+        """Return the value of a reference; None where it is nowhere.
+
+        Raises:
+            ConfigurationError: A source cannot be read.
+            SystemDownError: A source does not answer.
+        """
+        return next((value for source in self._sources if (value := source.find(name)) is not None), None)
+
     def resolve(self, setting: Setting, *, system: str) -> SecretStr:
         """Return the value of a setting, whether it is plain or a reference.
 
@@ -50,10 +59,9 @@ class References:
         """
         if isinstance(setting, str):
             return SecretStr(setting)
-        for source in self._sources:
-            value = source.find(setting.ref)
-            if value is not None:
-                return value
+        value = self.find(setting.ref)
+        if value is not None:
+            return value
         raise ConfigurationError(
             f"The system '{system}' needs the reference {setting.ref}, which is not set.",
             expected=f"{setting.ref} in {' or in '.join(source.place for source in self._sources)}",

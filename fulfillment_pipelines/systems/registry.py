@@ -35,6 +35,7 @@ from fulfillment_pipelines.systems.transports.events.nats import NatsSystem
 from fulfillment_pipelines.systems.transports.events.webhooks import WebhookSystem
 from fulfillment_pipelines.systems.transports.files.system import FileSystem
 from fulfillment_pipelines.systems.transports.http.system import HttpSystem
+from fulfillment_pipelines.systems.transports.sql.listening import ChannelListener
 from fulfillment_pipelines.systems.transports.sql.system import SqlSystem
 
 Connect: TypeAlias = Callable[[SystemDeclaration, References, Clock], System]
@@ -241,6 +242,15 @@ class Registry:
         """
         connected = self._system(system)
         return connected.acknowledge() if isinstance(connected, FileSystem) else ()
+
+    def listener(self, system: str) -> ChannelListener | None:
+        """Return what listens where a system tells by itself that it has news; None where it does not.
+
+        Raises:
+            ConfigurationError: The system is not declared.
+        """
+        connected = self._system(system)
+        return connected.listener() if isinstance(connected, SqlSystem) else None
 
     def check(self, system: str) -> None:
         """Return when a system is reachable and accepts the credentials.

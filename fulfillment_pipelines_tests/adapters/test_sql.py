@@ -330,3 +330,29 @@ def test_delivery_that_lost_a_race_is_the_same_delivery(
         lambda *_: run(postgres, "insert into inbox values ('key-1', '{\"qty\": \"7\"}')"),
     )
     assert sink.apply(correction(line="1")).observed is Observed.QUEUED
+
+
+def test_a_bounded_pull_gives_every_row_in_pieces_however_many_share_the_cursor(
+    make_on: Callable[..., SqlSystem], tmp_path: Path
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'changes.sqlite'}", poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("create table changes (line_no integer, changed_no integer)"))
+        numbers = [1, *[2] * 7, 3, 4, 5, *[6] * 5]
+        rows = [{"line": line, "changed": changed} for line, changed in enumerate(numbers)]
+        connection.execute(text("insert into changes values (:line, :changed)"), rows)
+    since = "since: {column: changed_no}"
+    source = make_on(str(engine.url), table="changes", fields="line_no, changed_no", key="line_no", more=since).source(
+        "lines"
+    )
+    cursor: str | None = "1"
+    seen: list[set[int]] = []
+    has_more = True
+    while has_more:
+        snapshot = source.pull(Scope(since=cursor, most_rows=3))
+        table = pq.read_table(io.BytesIO(snapshot.pages[0].content))
+        seen.append(set(table.column("line_no").to_pylist()))
+        assert snapshot.cursor != cursor or not snapshot.has_more
+        cursor, has_more = snapshot.cursor, snapshot.has_more
+    assert set().union(*seen) == set(range(len(numbers)))
+    assert len(seen) > 2

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from fulfillment_pipelines.errors import RetryableError
-from fulfillment_pipelines.warehouse import Connection, LakeLocation, Warehouse
+from fulfillment_pipelines.stores.lake_location import LakeLocation
+from fulfillment_pipelines.warehouse import Connection, Warehouse
 
 COMMITS = 200
 DEADLINE_SECONDS = 120
 OPEN = """
 import sys
 from pathlib import Path
-from fulfillment_pipelines.warehouse import LakeLocation, Warehouse
+from fulfillment_pipelines.stores.lake_location import LakeLocation
+from fulfillment_pipelines.warehouse import Warehouse
 
 folder = Path(sys.argv[1])
 location = LakeLocation(f"sqlite:{folder / 'catalog.sqlite'}", str(folder / "lake"), folder / "lock", threads=1)

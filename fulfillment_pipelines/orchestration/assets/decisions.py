@@ -41,7 +41,7 @@ def decision_assets(catalogue: Catalogue) -> dg.AssetsDefinition:
         with failures_told():
             require_standing_invariants(platform.warehouse, catalogue.invariants)
             decisions = stages.decide(platform)
-            yield dg.MaterializeResult(asset_key=CASES, metadata=_cases(platform, decisions))
+            yield dg.MaterializeResult(asset_key=CASES, metadata=_counts(decisions.taken) | case_totals(platform))
             delivered = stages.dispatch(platform)
             yield dg.MaterializeResult(asset_key=CORRECTIONS, metadata=_corrections(decisions, delivered))
             yield _deliverable(platform)
@@ -49,14 +49,14 @@ def decision_assets(catalogue: Catalogue) -> dg.AssetsDefinition:
     return decide_and_dispatch
 
 
-def _cases(platform: Platform, decisions: Decisions) -> dict[str, Any]:
+def case_totals(platform: Platform) -> dict[str, Any]:
+    """Return what is shown of all cases there are: how many are open, of which code, at what value at risk."""
     with platform.ledger.reading() as work:
         totals = totals_by_code(work)
     open_by_code = Counter({total.code: 0 for total in totals})
     for total in totals:
         open_by_code[total.code] += total.open_cases
     return {
-        **_counts(decisions.taken),
         "dagster/row_count": sum(total.open_cases + total.ended_cases for total in totals),
         "open_cases": open_by_code.total(),
         **{f"open_cases_{code}": count for code, count in sorted(open_by_code.items())},

@@ -102,6 +102,18 @@ class WebhookNotice(Declared):
     reference: str = ""
 
 
+class WebhookBell(Declared):
+    """Messages, posted to one path of ours, that only tell that there is news; what it is, the woken systems say.
+
+    Attributes:
+        path: Path at our receiver.
+        wakes: The systems that the live loop asks then.
+    """
+
+    path: _Path
+    wakes: tuple[Name, ...] = Field(min_length=1)
+
+
 class WebhookTransport(Declared):
     """What is posted to us.
 
@@ -123,23 +135,26 @@ class WebhookDeclaration(SystemBase):
         entities: What it tells of.
         messages: Always none.
         notices: What it tells of corrections, by a name of ours.
+        bells: What it rings when other systems have news, by a name of ours.
     """
 
     transport: WebhookTransport
     entities: Mapping[Name, WebhookEntity] = Field(default_factory=dict)
     messages: Mapping[str, ValueSource] = Field(default_factory=dict, max_length=0)
     notices: Mapping[Name, WebhookNotice] = Field(default_factory=dict)
+    bells: Mapping[Name, WebhookBell] = Field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All paths that its messages are posted to."""
         entities = tuple(entity.path for entity in self.entities.values())
-        return entities + tuple(notice.path for notice in self.notices.values())
+        notices = tuple(notice.path for notice in self.notices.values())
+        return entities + notices + tuple(bell.path for bell in self.bells.values())
 
     @model_validator(mode="after")
     def _paths_differ(self) -> Self:
         if not self.paths or len(set(self.paths)) != len(self.paths):
-            raise PydanticCustomError("path", "at least one `path`, and each for one entity or notice alone")
+            raise PydanticCustomError("path", "at least one `path`, and each for one entity, notice or bell alone")
         return self
 
 

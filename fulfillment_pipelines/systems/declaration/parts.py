@@ -168,6 +168,8 @@ class SystemBase(Declared):
         freshness_seconds: How old a snapshot may be before its verdicts become UNKNOWN.
         slow_after_seconds: How long one answer, or one entity, may take before the system is called slow; without
             it, what the distributor file says.
+        poll_seconds: How often the live loop asks it where nothing tells that it has news; without it, what the
+            distributor file says. A declared rate limit is kept in any case.
         owns: Which orders it holds, where several systems share a role, as during a migration from one to the other.
     """
 
@@ -178,6 +180,7 @@ class SystemBase(Declared):
     contract_version: str
     freshness_seconds: int = Field(gt=0)
     slow_after_seconds: float | None = Field(default=None, gt=0)
+    poll_seconds: float | None = Field(default=None, gt=0)
     owns: Ownership | None = None
 
     @property

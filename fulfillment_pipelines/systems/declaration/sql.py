@@ -34,12 +34,15 @@ class SqlTransport(Declared):
             `oracle+oracledb` or `sqlite`.
         timeout_seconds: Longest wait for a connection, and for a statement where the database can be told.
         read: How rows are fetched: one by one through the driver, or as Arrow batches through ADBC (PostgreSQL only).
+        listen: Channel on which the database tells that something has changed (LISTEN, PostgreSQL only), so that the
+            live loop asks at once; what has changed, it reads as always.
     """
 
     kind: Literal["sql"]
     url: Setting
     timeout_seconds: float = Field(default=10, gt=0)
     read: Literal["rows", "arrow"] = "rows"
+    listen: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_]{0,62}$")
 
 
 class SqlSince(Declared):

@@ -53,6 +53,8 @@ entities:
     id_header: X-Event-Id
     fields: [shipment]
     key: [shipment]
+bells:
+  changed: {path: /hooks/carrier/bell, wakes: [erp]}
 notices:
   claims:
     path: /hooks/carrier/claims
@@ -79,8 +81,8 @@ class _SwitchedInbox:
             raise RetryableError("busy")
         return self._inbox.keep(messages)
 
-    def read(self, system: str, entity: str, after: int) -> list[KeptMessage]:
-        return list(self._inbox.read(system, entity, after))
+    def read(self, system: str, entity: str, after: int, most: int | None = None) -> list[KeptMessage]:
+        return list(self._inbox.read(system, entity, after, most))
 
 
 @dataclass
@@ -299,3 +301,10 @@ def test_a_declaration_that_does_not_fit_is_refused(declare: Callable[[str], Any
     )
     with pytest.raises(ConfigurationError, match=expected):
         declare(wrong)
+
+
+def test_a_bell_is_noted_for_its_name_and_rings_close_together_are_one(carrier: Carrier) -> None:
+    for _ in range(3):
+        assert carrier.post({"anything": 1}, path="bell").status_code == 200
+    assert carrier.post({"anything": 1}, path="bell", secret="forged").status_code == 401
+    assert carrier.kept("changed") == [b"{}"]

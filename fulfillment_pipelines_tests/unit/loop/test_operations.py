@@ -53,7 +53,7 @@ def test_creating_the_tables_again_keeps_what_is_in_them(lake: Warehouse) -> Non
     _admitted(lake, "S-1", 8, "5")
     lake.write(partial(create_operations_tables, SQL))
 
-    assert admitted_snapshots(lake) == {("erp", "orders", "S-1")}
+    assert admitted_snapshots(lake) == {("erp", "orders"): {"S-1"}}
 
 
 def test_nothing_has_been_reported_before_the_first_snapshot(lake: Warehouse) -> None:

@@ -103,6 +103,19 @@ def test_the_lake_is_kept_up_every_hour_without_a_click(declared: Any) -> None:
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
+def test_house_is_kept_every_night_without_a_click_and_no_other_job_does_it(declared: Any) -> None:
+    schedule = declared.definitions.resolve_schedule_def("upkeep_schedule")
+    assert (schedule.job_name, schedule.default_status) == ("upkeep", dg.DefaultScheduleStatus.RUNNING)
+    parts = {"upkeep_landing", "upkeep_operations", "upkeep_ledger", "upkeep_lake", "upkeep_dagster"}
+    graph = declared.definitions.resolve_asset_graph()
+    assert {
+        key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).group_name == "upkeep"
+    } == parts
+    for job in ("full_reconcile", "micro_batch"):
+        selected = declared.definitions.resolve_job_def(job).asset_layer.selected_asset_keys
+        assert parts.isdisjoint(key.to_user_string() for key in selected)
+
+
 def test_schedule_and_sensor_are_on_without_a_click(declared: Any) -> None:
     schedule = declared.definitions.resolve_schedule_def("full_reconcile_schedule")
     sensor = declared.definitions.resolve_sensor_def("source_changes")

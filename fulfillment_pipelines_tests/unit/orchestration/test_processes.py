@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -80,3 +81,39 @@ def test_nothing_more_is_started_after_an_interrupt(tmp_path: Path) -> None:
     with Supervisor(os.environ, folder=tmp_path, logs=tmp_path / "logs", interrupted=interrupted) as supervisor:
         supervisor.start(Part("sleeper", [sys.executable, "-c", _SLEEPER, str(ready)], ready))
     assert not ready.exists()
+
+
+_SUPERVISING = """
+import os, pathlib, sys, threading
+from fulfillment_pipelines.orchestration.processes import Part, Supervisor
+folder = pathlib.Path(sys.argv[1])
+with Supervisor(os.environ, folder=folder, logs=folder / "logs", interrupted=threading.Event()) as supervisor:
+    supervisor.start(Part("parent", [sys.executable, "-c", sys.argv[2], str(folder / "child")]))
+    print(supervisor._running[0].process.pid, flush=True)
+    threading.Event().wait(600)
+"""
+
+
+def test_a_supervisor_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _SUPERVISING, str(tmp_path), _PARENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervising:
+        assert supervising.stdout is not None
+        parent, noted = int(supervising.stdout.readline()), tmp_path / "child"
+        _until(lambda: noted.exists() and noted.read_text(encoding="ascii") != "")
+        child = int(noted.read_text(encoding="ascii"))
+        assert _runs(parent)
+        assert _runs(child)
+        supervising.kill()
+    _until(lambda: not _runs(parent) and not _runs(child))
+
+
+def test_a_part_that_may_restart_is_started_anew_and_the_others_go_on(tmp_path: Path) -> None:
+    told: list[str] = []
+    with Supervisor(
+        os.environ, folder=tmp_path, logs=tmp_path / "logs", interrupted=threading.Event(), say=told.append
+    ) as supervisor:
+        supervisor.start(Part("sleeper", [sys.executable, "-c", _SLEEPER, str(tmp_path / "ready")]))
+        supervisor.start(Part("loop", [sys.executable, "-c", "print('begun')"], restarts=True))
+        log = tmp_path / "logs" / "loop.log"
+        supervisor.until(lambda: log.read_text(encoding="ascii").count("begun") > 1, "the loop's second life")
+    assert "The loop ended with exit code 0 and is started anew" in told[0]

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from fulfillment_pipelines.domain.snapshot import Scope
+from fulfillment_pipelines.loop.live.charge import in_charge
 from fulfillment_pipelines.orchestration.probing import Seen, probe
 
 
@@ -86,3 +87,11 @@ def test_a_page_that_breaks_off_does_not_look_like_the_whole(world: Any) -> None
         world.systems["portal"].switches.fails_on_page = 2
         partial = probe(platform.registry, platform.feeds)["portal/orders"]
     assert whole.fingerprint != partial.fingerprint
+
+
+def test_nothing_is_asked_while_a_live_loop_is_in_charge_and_all_again_when_it_is_gone(world: Any) -> None:
+    with in_charge(world.settings.runtime_dir / "small"):
+        skipped = world.tick()
+        assert isinstance(skipped, dg.SkipReason)
+        assert skipped.skip_message == "The live loop is in charge."
+    assert _news(world.tick()) == {"erp", "portal", "wms_east", "finance"}

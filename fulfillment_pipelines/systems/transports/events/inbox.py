@@ -30,8 +30,8 @@ class Inbox(Protocol):
         """
         ...
 
-    def read(self, system: str, entity: str, after: int) -> Sequence[KeptMessage]:
-        """Return what came of an entity after a message, in the order in which it was kept.
+    def read(self, system: str, entity: str, after: int, most: int | None = None) -> Sequence[KeptMessage]:
+        """Return what came of an entity after a message, in the order in which it was kept; all, or the first few.
 
         Raises:
             RetryableError: The inbox does not answer.
@@ -67,7 +67,11 @@ class InboxSource:
         """
         as_of = self._clock.now()
         after = int(scope.since) if scope.since else 0
-        messages = self._inbox.read(self.system, self.entity, after)
+        # One more than asked for tells whether there are more.
+        most = None if scope.most_rows is None else scope.most_rows + 1
+        messages = self._inbox.read(self.system, self.entity, after, most)
+        has_more = scope.most_rows is not None and len(messages) > scope.most_rows
+        messages = messages[: scope.most_rows]
         if messages:
             found = {name for message in messages for name in json.loads(message.body)}
             refuse_missing_fields(self.name, self._declared, found, where="every message")
@@ -79,6 +83,7 @@ class InboxSource:
             pages=(Page("00001.json", _page(messages), PageFormat.JSON),),
             declared_rows=len(messages),
             cursor=str(messages[-1].sequence_no if messages else after),
+            has_more=has_more,
         )
 
 

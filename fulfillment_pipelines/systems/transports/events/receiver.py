@@ -32,6 +32,7 @@ TakeNotice = Callable[[Notice], None]
 
 _RETRY_AFTER_SECONDS: Final = "5"
 _LONGEST_KEY: Final = 64
+_RINGS_PER_SECOND: Final = 10
 _LONGEST_NOTICE_NUMBER: Final = 128
 
 
@@ -54,7 +55,7 @@ class Destinations:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Declared names of a system and of an entity of it."""
+    """Declared names of a system and of an entity, or a bell, of it."""
 
     system: str
     entity: str
@@ -80,6 +81,9 @@ def build_receiver(declarations: Sequence[WebhookDeclaration], destinations: Des
         for name, entity in declaration.entities.items():
             keep = partial(_keep, Feed(declaration.name, name), entity, destinations)
             routes.append(Route(entity.path, partial(_receive, declaration, destinations, keep), methods=["POST"]))
+        for name, bell in declaration.bells.items():
+            ring = partial(_ring, Feed(declaration.name, name), destinations)
+            routes.append(Route(bell.path, partial(_receive, declaration, destinations, ring), methods=["POST"]))
         for notice in declaration.notices.values():
             tell = partial(_tell, notice, destinations)
             routes.append(Route(notice.path, partial(_receive, declaration, destinations, tell), methods=["POST"]))
@@ -135,6 +139,14 @@ def _keep(feed: Feed, entity: WebhookEntity, destinations: Destinations, request
         raise _RefusedError(400, f"the header '{entity.id_header}', which numbers messages, is missing or too long")
     received_at = destinations.clock.now()
     destinations.inbox.keep([InboxMessage(feed.system, feed.entity, number, received_at, body)])
+
+
+def _ring(bell: Feed, destinations: Destinations, request: Request, body: bytes) -> None:
+    """Note that there is news; rings that come close together are one."""
+    del request, body
+    rung_at = destinations.clock.now()
+    tick = int(rung_at.timestamp() * _RINGS_PER_SECOND)
+    destinations.inbox.keep([InboxMessage(bell.system, bell.entity, str(tick), rung_at, b"{}")])
 
 
 def _tell(notice: WebhookNotice, destinations: Destinations, request: Request, body: bytes) -> None:

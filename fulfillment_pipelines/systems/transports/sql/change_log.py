@@ -68,12 +68,14 @@ class Peeked:
         head: A position up to which these are all; the confirmed one where there may be more.
         has_gap: Whether the slot does not stand at the cursor, since it was made anew, moved by somebody else, or the
             server was set back: what changed between is not told.
+        is_cut: Whether there may be more than was asked for.
     """
 
     confirmed: str
     messages: Sequence[LogMessage]
     head: str
     has_gap: bool = False
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ class ChangeLog:
             rows = connection.execute(_PEEK, {**slot, **wanted}).all()
         messages = tuple(LogMessage(row.xid, bytes(row.data)) for row in rows)
         has_gap = since is not None and _position(confirmed) != _position(since)
-        return Peeked(confirmed, messages, head if len(messages) < self._declared.most_changes else confirmed, has_gap)
+        is_cut = len(messages) >= self._declared.most_changes
+        return Peeked(confirmed, messages, confirmed if is_cut else head, has_gap, is_cut)
 
     def changed(self, peeked: Peeked, connection: Connection) -> Changed:
         """Return what must be read, as far as the connection's transaction sees it.

@@ -25,6 +25,7 @@ from fulfillment_pipelines.systems.transports.sql.arrow_pages import PageWriter
 from fulfillment_pipelines.systems.transports.sql.arrow_reads import read_batches, whole_table
 from fulfillment_pipelines.systems.transports.sql.change_log import ChangeLog, Peeked
 from fulfillment_pipelines.systems.transports.sql.database import Database, columns_named, named_table, untyped
+from fulfillment_pipelines.systems.transports.sql.listening import ChannelListener
 from fulfillment_pipelines.systems.transports.sql.sink import SqlSink
 
 _BATCH_ROWS = 50_000
@@ -48,6 +49,8 @@ class SqlSystem:
         self._clock = clock
         self._batch_rows = batch_rows
         self._database = Database(declaration, references)
+        listens = declaration.transport.listen is not None
+        self._listener = ChannelListener(declaration, references) if listens else None
 
     def source(self, entity: str) -> SnapshotSource:
         """Return the source of a declared entity.
@@ -80,6 +83,10 @@ class SqlSystem:
         with self._database.reading() as connection:
             connection.execute(select(1))
 
+    def listener(self) -> ChannelListener | None:
+        """Return what listens where the database tells of changes; None where it does not."""
+        return self._listener
+
     def close(self) -> None:
         """Forget the engine; a later use makes a new one."""
         self._database.close()
@@ -103,12 +110,14 @@ class _Plan:
         honoured: The scope that the answer will have.
         wanted: What a row must fulfil; nothing asks for all.
         cursor: Where the next pull goes on, where a log of changes tells.
+        has_more: Whether rows are left for the next pull.
     """
 
     rows: TableClause
     honoured: Scope
     wanted: Sequence[ColumnElement[bool]]
     cursor: str | None = None
+    has_more: bool = False
 
 
 class SqlSource:
@@ -169,6 +178,7 @@ class SqlSource:
             cursor=None if problem else plan.cursor or control.cursor or plan.honoured.since,
             problem=problem,
             other_fields=other_fields,
+            has_more=plan.has_more and not problem,
         )
 
     def _plan(self, connection: Connection, columns: Mapping[str, Any], scope: Scope, peeked: Peeked | None) -> _Plan:
@@ -183,11 +193,35 @@ class SqlSource:
                 return _Plan(rows, Scope(), [], changed.cursor)
             key = tuple_(*(rows.c[name] for name in self._declared.key))
             keys_changed = key.in_([tuple_(*map(untyped, values)) for values in changed.keys])
-            return _Plan(rows, Scope(since=scope.since), [keys_changed if changed.keys else false()], changed.cursor)
+            return _Plan(
+                rows,
+                Scope(since=scope.since),
+                [keys_changed if changed.keys else false()],
+                changed.cursor,
+                has_more=peeked.is_cut and changed.cursor != scope.since,
+            )
         if scope.since is not None and self._declared.since is not None:
-            # Not after, but from the cursor on: rows that share its value may have come later.
-            return _Plan(rows, Scope(since=scope.since), [rows.c[self._declared.since.column] >= untyped(scope.since)])
+            return self._plan_since(connection, rows, scope, rows.c[self._declared.since.column])
         return _Plan(rows, Scope(), [])
+
+    def _plan_since(
+        self, connection: Connection, rows: TableClause, scope: Scope, changed: ColumnElement[Any]
+    ) -> _Plan:
+        """Ask from the cursor on; of very many rows only up to a value, all rows of which come, so none is lost."""
+        # Not after, but from the cursor on: rows that share its value may have come later.
+        wanted: list[ColumnElement[bool]] = [changed >= untyped(str(scope.since))]
+        honoured = Scope(since=scope.since, most_rows=scope.most_rows)
+        if scope.most_rows is None:
+            return _Plan(rows, honoured, wanted)
+        in_order = select(changed).select_from(rows).where(*wanted).order_by(changed)
+        last = connection.execute(in_order.offset(scope.most_rows - 1).limit(1)).scalar()
+        if last is not None and _cursor_text(last) == scope.since:
+            # More rows share the cursor than are asked for: at least the next value comes along, or there is no end.
+            last = connection.execute(select(func.min(changed)).where(changed > last)).scalar()
+        if last is None:
+            return _Plan(rows, honoured, wanted)
+        has_more = connection.execute(select(func.max(changed)).where(*wanted)).scalar() != last
+        return _Plan(rows, honoured, [*wanted, changed <= last] if has_more else wanted, has_more=has_more)
 
     def _columns(self, connection: Connection) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Return the declared columns that are there, with their types, and those that are there and not declared."""

@@ -1,0 +1,50 @@
+"""The process of the live loop: signals, the lock that says who is in charge, and Dagster told of every round."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from fulfillment_pipelines.loop.live.charge import in_charge
+from fulfillment_pipelines.loop.live.engine import LiveListener, LiveLoop
+from fulfillment_pipelines.loop.platform import Platform, build_platform, runtime_folder
+from fulfillment_pipelines.orchestration.processes import interrupts
+from fulfillment_pipelines.settings import Settings
+from fulfillment_pipelines.systems.distributor import load_distributor
+
+
+def run_live(
+    settings: Settings, *, config: Path | None, report: bool, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Run the live loop until SIGINT or SIGTERM.
+
+    Args:
+        settings: What the environment says.
+        config: The distributor file, where it is not the one of the settings.
+        report: Tell the Dagster instance of DAGSTER_HOME what the rounds brought.
+        say: Told, in one line each, what a person should know.
+
+    Raises:
+        RejectedError: Another live loop is in charge of the deployment.
+        ConfigurationError: A declaration, a secret or an SQL file is wrong.
+    """
+    with interrupts() as stop, ExitStack() as closing:
+        distributor = load_distributor(config or settings.config, settings.runtime_dir)
+        own = settings.model_copy(update={"duckdb_threads": distributor.live.duckdb_threads})
+        platform = closing.enter_context(build_platform(own, config=config))
+        closing.enter_context(in_charge(runtime_folder(settings, distributor)))
+        platform.prepare()
+        listener = _listener(platform, closing, say) if report else LiveListener(trouble=say)
+        say("The live loop is in charge.")
+        LiveLoop(platform, stop, listener=listener).run()
+
+
+def _listener(platform: Platform, closing: ExitStack, say: Callable[[str], None]) -> LiveListener:
+    import dagster as dg  # noqa: PLC0415 - a loop that tells nobody starts without it
+
+    from fulfillment_pipelines.orchestration.catalogue import Catalogue  # noqa: PLC0415 - as above
+    from fulfillment_pipelines.orchestration.reporting import DagsterReporter  # noqa: PLC0415 - as above
+
+    instance = closing.enter_context(dg.DagsterInstance.get())
+    reporter = DagsterReporter(instance, Catalogue.of(platform), platform)
+    closing.callback(reporter.close)
+    return LiveListener(round=reporter.note, trouble=say)

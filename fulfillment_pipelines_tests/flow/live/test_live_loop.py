@@ -1,0 +1,125 @@
+"""The live loop over real databases: it hears, it asks, it catches up in pieces, and it ends when told to."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fulfillment_pipelines.domain.inbox import InboxMessage
+from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
+from fulfillment_pipelines.loop import stages
+from fulfillment_pipelines.loop.live.charge import in_charge
+from fulfillment_pipelines.loop.live.status import read_status
+from fulfillment_pipelines.loop.platform import runtime_folder
+from fulfillment_pipelines.reconcile.runner import Reconciliation, Violation
+from fulfillment_pipelines.systems.memory import MemorySource
+
+_HOLD: dict[str, Any] = {
+    "hold_no": "H-1",
+    "order_no": "SO-1",
+    "status": "CREATED",
+    "placed_by": "credit",
+    "placed_at": "2026-03-02T09:00:00+00:00",
+    "resolved_at": None,
+}
+
+
+def test_a_change_is_found_by_polling_where_nothing_tells_of_it(running: Any) -> None:
+    running.write_holds(1, 2)
+    running.until(lambda: running.landed_rows("wms_east")[-1:] == [2])
+
+
+def test_a_webhook_wakes_the_loop_for_the_systems_it_rings_for(running: Any) -> None:
+    running.memory["finance"].rows["holds"].append(dict(_HOLD))
+    # Nothing asks finance for ten minutes unless somebody rings.
+    running.inbox().keep([InboxMessage("bell", "finance", "1", datetime.now(UTC), b"{}")])
+    running.until(lambda: 1 in running.landed_rows("finance"))
+
+
+def test_a_source_that_was_away_is_caught_up_in_bounded_pieces_and_is_partial_until_then(running: Any) -> None:
+    before, rounds = len(running.landed_rows("wms_east")), len(running.rounds)
+    running.write_holds(1001, 100)
+    running.until(lambda: sum(running.landed_rows("wms_east")[before:]) >= 100)
+    pieces = running.landed_rows("wms_east")[before:]
+    assert max(pieces) <= 41  # a row that shares the cursor comes again
+    assert len(pieces) >= 3
+    attempts = [attempt for one in running.rounds[rounds:] for attempt in one.attempts if attempt.system == "wms_east"]
+    assert [attempt.state.value for attempt in attempts][:2] == ["PARTIAL", "PARTIAL"]
+    running.until(lambda: running.loop.status.systems["wms_east"].state == "OK")
+    found = running.platform.warehouse.query(
+        "select count(*) as n from snap_wms_east__holds where hold_id like 'H-1___'"
+    )
+    assert found.column("n").to_pylist() == [100]
+
+
+def test_a_system_that_hangs_holds_up_no_other_and_not_the_end(make_live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, original = threading.Event(), MemorySource.pull
+
+    def pull(source: MemorySource, scope: Scope) -> Snapshot:
+        if source.system == "finance":
+            hangs.wait(60)
+        return original(source, scope)
+
+    monkeypatch.setattr(MemorySource, "pull", pull)
+    live = make_live(patience_seconds=0.1)
+    live.thread.start()
+    live.until(lambda: len(live.rounds) > 0)
+    live.write_holds(1, 3)
+    live.until(lambda: live.landed_rows("wms_east")[-1:] == [3])
+    assert live.landed_rows("finance") == []
+    live.end()
+    assert not live.thread.is_alive()
+    hangs.set()
+
+
+def test_the_loop_shows_itself_and_how_far_behind_each_system_is(make_live: Any) -> None:
+    live = make_live()
+    folder = runtime_folder(live.platform.settings, live.platform.distributor)
+    with in_charge(folder):
+        live.thread.start()
+        live.until(lambda: bool(live.rounds))
+        live.end()
+    status = read_status(folder)
+    assert status is not None
+    assert (status.doing, status.rounds) == ("stopped", len(live.rounds))
+    assert {name: lag.lag_seconds for name, lag in status.systems.items()} == dict.fromkeys(
+        ("finance", "wms_east"), 0.0
+    )
+
+
+def test_what_was_landed_by_a_loop_that_was_killed_is_admitted_by_the_next(make_live: Any) -> None:
+    live = make_live()
+    source = live.platform.registry.source("finance", "holds")
+    live.memory["finance"].rows["holds"].append(dict(_HOLD))
+    live.platform.landing.land(
+        source.pull(Scope()), contract_version="1", pulled_at=datetime.now(UTC), duration_seconds=0
+    )
+    live.memory["finance"].switches.down = True
+    live.thread.start()
+    live.until(lambda: bool(live.rounds))
+    found = live.platform.warehouse.query("select hold_id from snap_finance__holds").column("hold_id").to_pylist()
+    assert found == ["H-1"]
+
+
+def test_a_broken_promise_decides_nothing_and_the_next_round_revisits_everything(
+    make_live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Violation("some_check", "Something holds", 1, "('SO-1',)")
+    fulls: list[bool] = []
+    original = stages.reconcile
+
+    def reconcile(platform: Any, *, full: bool, **more: Any) -> Reconciliation:
+        fulls.append(full)
+        found = original(platform, full=full, **more)
+        return replace(found, violations=(broken,)) if len(fulls) == 1 else found
+
+    monkeypatch.setattr(stages, "reconcile", reconcile)
+    live = make_live()
+    live.thread.start()
+    live.until(lambda: len(live.rounds) > 1)
+    assert [one.decisions is None for one in live.rounds[:2]] == [True, False]
+    assert fulls[:2] == [False, True]

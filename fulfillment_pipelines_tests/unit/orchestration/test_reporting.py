@@ -1,0 +1,58 @@
+"""What Dagster is told of the live loop's rounds: events that belong to no run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from fulfillment_pipelines.loop.live.asking import Asker
+from fulfillment_pipelines.loop.live.rounds import RoundResult, Rounds
+from fulfillment_pipelines.loop.live.status import LiveStatus
+from fulfillment_pipelines.loop.platform import Platform
+from fulfillment_pipelines.orchestration.reporting import DagsterReporter
+
+
+def _round(platform: Platform) -> RoundResult:
+    rounds, asker = Rounds(platform), Asker(platform, most_rows=100, answered=lambda: None)
+    systems = platform.registry.systems
+    asker.ask(systems)
+    while asker.awaited:
+        rounds.take(asker.take())
+    return rounds.run()
+
+
+def _materialized(instance: dg.DagsterInstance, asset: str) -> dg.AssetMaterialization | None:
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    return event.asset_materialization if event else None
+
+
+def test_a_round_becomes_materializations_and_checks_without_a_run(world: Any) -> None:
+    world.order(1)
+    with world.platform() as platform:
+        platform.prepare()
+        result = _round(platform)
+        reporter = DagsterReporter(world.instance, world.catalogue, platform)
+        now = platform.machine_clock.now()
+        reporter.note(result, LiveStatus(process_id=1, began_at=now, beat_at=now))
+        # What comes within the next seconds is told together with what comes later.
+        reporter.note(result, LiveStatus(process_id=1, began_at=now, beat_at=now + timedelta(seconds=1)))
+        reporter.close(30)
+    feed = _materialized(world.instance, "snap_portal__orders")
+    assert feed is not None
+    assert feed.metadata["inserted_rows"].value == 1
+    cases = _materialized(world.instance, "exception_cases")
+    assert cases is not None
+    assert cases.metadata["rounds"].value == 1
+    lost = _materialized(world.instance, "rule_int_03")
+    assert lost is not None
+    assert lost.metadata["findings_differ"].value == 1
+    checks = world.instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [dg.AssetCheckKey(dg.AssetKey("snap_portal__orders"), name) for name in ("received", "contract")]
+    )
+    assert {key.name: record.status.value for key, record in checks.items()} == {
+        "received": "SUCCEEDED",
+        "contract": "SUCCEEDED",
+    }
+    assert world.instance.get_runs_count() == 0
