@@ -63,6 +63,7 @@ def test_the_licence_is_apache_2_in_text_and_metadata(project_root: Path) -> Non
         ("sqlalchemy-at-the-border", "exceptions/routing.py", "import sqlalchemy"),
         ("httpx-at-the-border", "corrections/delivering/dispatch.py", "import httpx"),
         ("great-expectations-in-one-place", "canonical/models.py", "import great_expectations"),
+        ("pyspark-behind-its-engine", "reconcile/rules.py", "import pyspark"),
     ],
 )
 def test_an_import_against_the_design_breaks_its_contract(

@@ -18,6 +18,7 @@ TOP_LEVEL = {
     "bench",
     "dagster.yaml",
     "data",
+    "deploy",
     "docs",
     "fulfillment_pipelines",
     "fulfillment_pipelines_tests",
