@@ -7,9 +7,8 @@ has the length it really had. Reading a calendar from a file does not belong her
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fulfillment_pipelines.errors import ConfigurationError
@@ -18,6 +17,7 @@ WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 """Names of the days of a week, in the order of `date.weekday()`."""
 
 _NOTHING = timedelta(0)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,10 @@ class BusinessCalendar:
     opens_at: time = time(9)
     closes_at: time = time(17)
     holidays: frozenset[date] = frozenset()
+    # What was worked out before: an opening costs as much as ten deadlines, and deadlines share their days.
+    _known: dict[date, tuple[datetime, datetime] | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         try:
@@ -120,10 +124,11 @@ class BusinessCalendar:
         due = start
         for opens, closes in self._openings(start):
             begin = max(opens, start)
-            if closes - begin >= left:
+            open_for = closes - begin
+            if open_for >= left:
                 due = begin + left
                 break
-            left -= max(closes - begin, _NOTHING)
+            left -= max(open_for, _NOTHING)
         return due
 
     def business_seconds_between(self, earlier: datetime, later: datetime) -> float:
@@ -148,20 +153,28 @@ class BusinessCalendar:
         for number in range((last - first).days + 1):
             day = first + timedelta(days=number)
             starts, ends = self._instant(day, time(0)), self._instant(day + timedelta(days=1), time(0))
-            opens, closes = self._opening(day) if self._works_on(day) else (starts, starts)
+            opens, closes = self._opening_on(day) or (starts, starts)
             yield CalendarDay(self.name, day, starts, ends, opens, closes, before.total_seconds())
             before += closes - opens
 
     def _openings(self, since: datetime) -> Iterator[tuple[datetime, datetime]]:
         # Endless, since holidays are finite and some weekday works.
-        first = since.astimezone(ZoneInfo(self.zone)).date()
-        for number in count():
-            day = first + timedelta(days=number)
-            if self._works_on(day):
-                yield self._opening(day)
+        day = since.astimezone(ZoneInfo(self.zone)).date()
+        while True:
+            if (opening := self._opening_on(day)) is not None:
+                yield opening
+            day += _DAY
 
     def _works_on(self, day: date) -> bool:
         return day.weekday() in self.weekdays and day not in self.holidays
+
+    def _opening_on(self, day: date) -> tuple[datetime, datetime] | None:
+        """Return when work begins and ends on a local day; None on a closed one."""
+        try:
+            return self._known[day]
+        except KeyError:
+            opening = self._known[day] = self._opening(day) if self._works_on(day) else None
+            return opening
 
     def _opening(self, day: date) -> tuple[datetime, datetime]:
         opens = self._instant(day, self.opens_at)

@@ -51,10 +51,13 @@ class Scope:
     Attributes:
         since: The cursor value of the last complete pull, as the system wrote it; None asks for all.
         keys: Source keys to read again; empty asks for all.
+        most_rows: Of what changed since a cursor, about so many rows at most; what is left comes with the next cursor.
+            None for all.
     """
 
     since: str | None = None
     keys: tuple[str, ...] = ()
+    most_rows: int | None = None
 
     @property
     def everything(self) -> bool:
@@ -124,6 +127,7 @@ class Snapshot:
         problem: Why the snapshot is not complete, in words for a person; empty when it is.
         other_fields: Fields the system has for the entity that are not in the pages, because only declared ones were
             asked for; empty where the pages hold all there is.
+        has_more: Whether the system has more than the scope let it give; the cursor goes on from what came.
     """
 
     system: str
@@ -137,3 +141,4 @@ class Snapshot:
     cursor: str | None = None
     problem: str = ""
     other_fields: tuple[str, ...] = ()
+    has_more: bool = False

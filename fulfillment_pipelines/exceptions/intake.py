@@ -7,10 +7,13 @@ watermark change nothing, so a crash is followed by a rerun and no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from graphlib import TopologicalSorter
+from operator import attrgetter
 from pathlib import Path
 
 from fulfillment_pipelines.domain.case import Case, CaseEvent, CaseEventKind, CaseState, RuleRun, case_id_of
@@ -27,8 +30,10 @@ from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 ACTOR = "intake"
 """Who moves cases in their history and in the audit log when a snapshot does."""
 
+_CURED_NOTE = "a later snapshot no longer shows it"
+
 _GRAVITY = {Verdict.DIFFER: 2, Verdict.UNKNOWN: 1, Verdict.TIMING: 0, Verdict.AGREE: -1}
-_MATERIAL = (
+_material = attrgetter(
     "severity",
     "owner",
     "order_id",
@@ -118,23 +123,24 @@ def intake(
         RetryableError: The ledger is busy; repeat the whole transaction.
     """
     work.take_turn("intake")
-    by_case = findings_by_case(findings)
-    run_of = {(run.code, run.node): run for run in runs}
-    codes = {code for code, _ in run_of} | {finding.code for finding in by_case.values()}
-    keys = None if revisited is None else revisited | {finding.business_key for finding in by_case.values()}
-    known = open_cases(work, codes, keys)
-    differing = (case_id for case_id, finding in by_case.items() if finding.verdict is Verdict.DIFFER)
-    known |= cases_by_id(work, (case_id for case_id in differing if case_id not in known))
+    with _uncollected():
+        by_case = findings_by_case(findings)
+        run_of = {(run.code, run.node): run for run in runs}
+        codes = {code for code, _ in run_of} | {finding.code for finding in by_case.values()}
+        keys = None if revisited is None else revisited | {finding.business_key for finding in by_case.values()}
+        known = open_cases(work, codes, keys)
+        differing = (case_id for case_id, finding in by_case.items() if finding.verdict is Verdict.DIFFER)
+        known |= cases_by_id(work, (case_id for case_id in differing if case_id not in known))
 
-    judgement = _Judgement(policy, now, parents=_parents(by_case))
-    for case_id, finding in sorted(by_case.items()):
-        judgement.see(case_id, finding, known.get(case_id))
-    judged = (case for case_id, case in sorted(known.items()) if case_id not in by_case)
-    for case in judged:
-        if revisited is None or case.business_key in revisited:
-            judgement.miss(case, run_of.get((case.code, case.node)) or run_of.get((case.code, None)))
-    judgement.write(work)
-    return judgement.result()
+        judgement = _Judgement(policy, now, parents=_parents(by_case), known=known)
+        for case_id, finding in sorted(by_case.items()):
+            judgement.see(case_id, finding, known.get(case_id))
+        judged = (case for case_id, case in sorted(known.items()) if case_id not in by_case)
+        for case in judged:
+            if revisited is None or case.business_key in revisited:
+                judgement.miss(case, run_of.get((case.code, case.node)) or run_of.get((case.code, None)))
+        judgement.write(work)
+        return judgement.result()
 
 
 def findings_by_case(findings: Iterable[Finding]) -> dict[str, Finding]:
@@ -148,6 +154,18 @@ def findings_by_case(findings: Iterable[Finding]) -> dict[str, Finding]:
     return gravest
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking through everything read again and again: all of it is still needed."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _rank(finding: Finding) -> tuple[int, datetime, str]:
     return _GRAVITY[finding.verdict], finding.watermark_at, finding.evidence
 
@@ -159,6 +177,7 @@ class _Judgement:
     policy: CasePolicy
     now: datetime
     parents: Mapping[str, str]
+    known: Mapping[str, Case]
     inserts: list[Case] = field(default_factory=list)
     updates: list[Case] = field(default_factory=list)
     events: list[CaseEvent] = field(default_factory=list)
@@ -191,13 +210,15 @@ class _Judgement:
                 move(case, cured_state(case.state)), closed_at=self.now, proving_watermark_at=run.watermark_at
             )
             self.updates.append(cured)
-            self._record(case, cured, CaseEventKind.CURED, run.watermark_at, "a later snapshot no longer shows it")
+            self._record(
+                case.state, cured, CaseEventKind.CURED, run.watermark_at, "a later snapshot no longer shows it"
+            )
             self._count("verified" if cured.state is CaseState.VERIFIED else "cleared", case.case_id)
 
     def write(self, work: UnitOfWork) -> None:
         """Write all changes and, if there are any, what was done to the audit log."""
         insert_cases(work, _parents_first(self.inserts))
-        update_cases(work, self.updates)
+        update_cases(work, self.updates, self.known)
         append_events(work, self.events)
         if self.events:
             counts: Mapping[str, int] = {name: len(ids) for name, ids in self.outcome.items()}
@@ -223,7 +244,7 @@ class _Judgement:
     def _open(self, case_id: str, finding: Finding) -> None:
         case = _new_case(case_id, finding, self.policy, self.now, parent_case_id=self.parents.get(case_id))
         self.inserts.append(case)
-        self._record(replace(case, state=CaseState.DETECTED), case, CaseEventKind.OPENED, finding.watermark_at)
+        self._record(CaseState.DETECTED, case, CaseEventKind.OPENED, finding.watermark_at)
         self._count("opened", case_id)
 
     def _reopen(self, finding: Finding, case: Case) -> None:
@@ -236,7 +257,7 @@ class _Judgement:
             times_opened=case.times_opened + 1,
         )
         self.updates.append(reopened)
-        self._record(case, reopened, CaseEventKind.REOPENED, finding.watermark_at)
+        self._record(case.state, reopened, CaseEventKind.REOPENED, finding.watermark_at)
         self._count("reopened", case.case_id)
 
     def _refresh(self, finding: Finding, case: Case) -> None:
@@ -264,9 +285,9 @@ class _Judgement:
             seen = replace(seen, ack_due_at=due.ack_due_at, fix_due_at=due.fix_due_at)
         if seen != case:
             self.updates.append(seen)
-        changed = any(getattr(seen, name) != getattr(case, name) for name in _MATERIAL)
+        changed = _material(seen) != _material(case)
         if changed:
-            self._record(case, seen, CaseEventKind.REFRESHED, finding.watermark_at)
+            self._record(case.state, seen, CaseEventKind.REFRESHED, finding.watermark_at)
         self._count("updated" if changed else "unchanged", case.case_id)
 
     def _routed(self, finding: Finding, case: Case) -> Case:
@@ -277,12 +298,10 @@ class _Judgement:
         return replace(move(case, CaseState.ASSIGNED), assignee=assignee)
 
     def _record(
-        self, before: Case, after: Case, event: CaseEventKind, watermark_at: datetime, note: str | None = None
+        self, came_from: CaseState, case: Case, event: CaseEventKind, watermark_at: datetime, note: str | None = None
     ) -> None:
-        said = note or f"expected {after.expected_value}, found {after.actual_value}"
-        self.events.append(
-            CaseEvent(after.case_id, self.now, ACTOR, event, before.state, after.state, watermark_at, said)
-        )
+        said = note or f"expected {case.expected_value}, found {case.actual_value}"
+        self.events.append(CaseEvent(case.case_id, self.now, ACTOR, event, came_from, case.state, watermark_at, said))
 
     def _count(self, outcome: str, case_id: str) -> None:
         self.outcome.setdefault(outcome, []).append(case_id)

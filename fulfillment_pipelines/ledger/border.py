@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
+from typing import Any, TypeAlias
 
+from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
@@ -20,6 +22,9 @@ from sqlalchemy.exc import (
 
 from fulfillment_pipelines.errors import ConfigurationError, FulfillmentError, InvariantError, RetryableError
 
+FindPassword: TypeAlias = Callable[[], SecretStr | None]
+"""Finds a password anew, so that a rotated one counts; None where the library is to look for its own."""
+
 READING = "fulfillment_reading"
 """Execution option of a connection that will not write, so that it does not wait for a writer."""
 
@@ -30,8 +35,12 @@ _FULL = ("database or disk is full", "DiskFull")
 _PASSING = ("database is locked", "database table is locked", "DeadlockDetected", "SerializationFailure")
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, find_password: FindPassword | None = None) -> Engine:
     """Return an engine for the ledger, which connects when it is first used.
+
+    Args:
+        url: The address.
+        find_password: Asked at every new connection to a PostgreSQL server whose address holds no password.
 
     Raises:
         ConfigurationError: The address cannot be read or its driver is not installed.
@@ -40,7 +49,7 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend == "postgresql":
-            return create_engine(parsed, pool_pre_ping=True)
+            return _open_postgresql(parsed, find_password)
         if backend == "sqlite":
             return _open_sqlite(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
@@ -55,6 +64,20 @@ def _unusable(found: str) -> ConfigurationError:
         found=found,
         remedy="correct FULFILLMENT_LEDGER_URL",
     )
+
+
+def _open_postgresql(url: URL, find_password: FindPassword | None) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True)
+    if find_password is None or url.password is not None:
+        return engine
+
+    def log_in(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        password = find_password()
+        if password is not None:
+            parameters["password"] = password.get_secret_value()
+
+    event.listen(engine, "do_connect", log_in)
+    return engine
 
 
 def _open_sqlite(url: URL) -> Engine:
@@ -74,6 +97,8 @@ def _prepare_sqlite(connection: SqliteConnection, record: object) -> None:
     cursor.execute("pragma journal_mode = wal")
     cursor.execute("pragma synchronous = full")
     cursor.execute("pragma foreign_keys = on")
+    # With the 2 MB that SQLite takes unasked, a large transaction writes the pages of its indexes many times.
+    cursor.execute("pragma cache_size = -65536")
     cursor.close()
 
 

@@ -5,14 +5,17 @@ Which case should change and how belongs in `exceptions`; what an operator looks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from itertools import compress
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, select
 
 from fulfillment_pipelines.domain.case import Case, CaseEvent, CaseState
 from fulfillment_pipelines.domain.finding import Severity
+from fulfillment_pipelines.ledger.bulk import Values
 from fulfillment_pipelines.ledger.tables import case_event, exception_case
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
@@ -22,13 +25,16 @@ _EVENT_COLUMNS = tuple(field.name for field in fields(CaseEvent))
 _CHANGING_COLUMNS = tuple(
     name for name in _CASE_COLUMNS if name not in {"case_id", "code", "business_key", "node", "detected_at"}
 )
+_case_values = attrgetter(*_CASE_COLUMNS)
+_changing_values = attrgetter(*_CHANGING_COLUMNS)
+_event_values = attrgetter(*_EVENT_COLUMNS)
 _ALL_OF_A_CASE = tuple(exception_case.c[name] for name in _CASE_COLUMNS)
 
 
 def cases_by_id(work: UnitOfWork, case_ids: Iterable[str]) -> dict[str, Case]:
     """Return the cases that exist of these, by identity."""
     staged = work.stage(case_ids)
-    rows = work.rows(select(*_ALL_OF_A_CASE).join(staged, staged.c.key == exception_case.c.case_id))
+    rows = work.rows(select(*_ALL_OF_A_CASE).where(exception_case.c.case_id.in_(select(staged.c.key))))
     return {row.case_id: case_of(row) for row in rows}
 
 
@@ -40,13 +46,14 @@ def open_cases(work: UnitOfWork, codes: Iterable[str], business_keys: Iterable[s
         codes: Exception codes.
         business_keys: Only cases at these keys; None for all.
     """
-    query = select(*_ALL_OF_A_CASE).where(
-        exception_case.c.closed_at.is_(None), exception_case.c.code.in_(sorted(set(codes)))
-    )
-    if business_keys is not None:
-        staged = work.stage(business_keys)
-        query = query.join(staged, staged.c.key == exception_case.c.business_key)
-    return {row.case_id: case_of(row) for row in work.rows(query)}
+    wanted, query = sorted(set(codes)), select(*_ALL_OF_A_CASE)
+    if business_keys is None:
+        found = work.rows(query.where(exception_case.c.closed_at.is_(None), exception_case.c.code.in_(wanted)))
+        return {row.case_id: case_of(row) for row in found}
+    staged = work.stage(business_keys)
+    # What else is asked for is looked at here: SQLite would take it for the better index, and read every open case.
+    at_keys = work.rows(query.where(exception_case.c.business_key.in_(select(staged.c.key))))
+    return {row.case_id: case_of(row) for row in at_keys if row.closed_at is None and row.code in wanted}
 
 
 def insert_cases(work: UnitOfWork, cases: Sequence[Case]) -> None:
@@ -55,30 +62,37 @@ def insert_cases(work: UnitOfWork, cases: Sequence[Case]) -> None:
     Raises:
         RetryableError: Another process opened one of them first.
     """
-    work.change(insert(exception_case), [{name: getattr(case, name) for name in _CASE_COLUMNS} for case in cases])
+    work.insert(exception_case, _CASE_COLUMNS, map(_case_values, cases))
 
 
-def update_cases(work: UnitOfWork, cases: Sequence[Case]) -> None:
-    """Write everything that may change of cases that exist."""
-    statement = (
-        update(exception_case)
-        .where(exception_case.c.case_id == bindparam("the_case_id"))
-        .values({name: bindparam(name) for name in _CHANGING_COLUMNS})
-    )
-    work.change(
-        statement,
-        [{"the_case_id": case.case_id} | {name: getattr(case, name) for name in _CHANGING_COLUMNS} for case in cases],
-    )
+def update_cases(work: UnitOfWork, cases: Sequence[Case], known: Mapping[str, Case] | None = None) -> None:
+    """Write what may change of cases that exist.
+
+    Args:
+        work: The transaction.
+        cases: As they shall be.
+        known: As this transaction has read them, by identity; only what differs is written. None writes everything.
+    """
+    by_names: dict[tuple[str, ...], list[Values]] = {}
+    for case in cases:
+        values = _changing_values(case)
+        before = (None,) * len(values) if known is None else _changing_values(known[case.case_id])
+        differs = tuple(known is None or new != old for new, old in zip(values, before, strict=True))
+        names = tuple(compress(_CHANGING_COLUMNS, differs))
+        by_names.setdefault(names, []).append((*compress(values, differs), case.case_id))
+    for names, rows in by_names.items():
+        if names:
+            work.update(exception_case, "case_id", names, rows)
 
 
 def append_events(work: UnitOfWork, events: Sequence[CaseEvent]) -> None:
     """Append to the histories of cases, in this order."""
-    work.change(insert(case_event), [{name: getattr(event, name) for name in _EVENT_COLUMNS} for event in events])
+    work.insert(case_event, _EVENT_COLUMNS, map(_event_values, events))
 
 
 def case_of(row: Row[Any]) -> Case:
     """Return a row of `exception_case` as the value it stands for."""
-    values = {name: getattr(row, name) for name in _CASE_COLUMNS}
+    values = dict(zip(_CASE_COLUMNS, _case_values(row), strict=True))
     values["state"] = CaseState(row.state)
     values["severity"] = Severity(row.severity)
     return Case(**values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from fulfillment_pipelines.domain.inbox import InboxMessage, KeptMessage
 from fulfillment_pipelines.ledger.tables import inbox_message
@@ -47,8 +47,8 @@ class LedgerInbox:
             work.commit()
         return len(new)
 
-    def read(self, system: str, entity: str, after: int) -> Sequence[KeptMessage]:
-        """Return what came of an entity after a message, in the order in which it was kept.
+    def read(self, system: str, entity: str, after: int, most: int | None = None) -> Sequence[KeptMessage]:
+        """Return what came of an entity after a message, in the order in which it was kept; all, or the first few.
 
         Raises:
             RetryableError: The ledger does not answer.
@@ -58,6 +58,18 @@ class LedgerInbox:
             select(columns.sequence_no, columns.received_at, columns.body)
             .where(columns.system == system, columns.entity == entity, columns.sequence_no > after)
             .order_by(columns.sequence_no)
+            .limit(most)
         )
         with self._ledger.reading() as work:
             return [KeptMessage(row.sequence_no, row.received_at, row.body) for row in work.rows(query)]
+
+    def last_of_each(self) -> dict[str, int]:
+        """Return, by system, the number of the last message that came; cheap enough to be asked all the time.
+
+        Raises:
+            RetryableError: The ledger does not answer.
+        """
+        columns = inbox_message.c
+        newest = select(columns.system, func.max(columns.sequence_no).label("last")).group_by(columns.system)
+        with self._ledger.reading() as work:
+            return {row.system: row.last for row in work.rows(newest)}

@@ -5,11 +5,12 @@ What may go belongs in `corrections.retaining`; rows of the audit log are moved,
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import Column, ColumnElement, Table, delete, select
 
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.ledger.cases import cases_by_id
@@ -18,10 +19,14 @@ from fulfillment_pipelines.ledger.tables import (
     case_event,
     correction,
     exception_case,
+    inbox_message,
     outbox,
     receipt,
+    target_notice,
 )
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
+
+_PAGE_ROWS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,40 @@ def causes_of_others(work: UnitOfWork, case_ids: Collection[str]) -> frozenset[s
         going -= found
         staying |= found
     return frozenset(staying)
+
+
+def evidence_of_open_cases(work: UnitOfWork) -> Iterator[str]:
+    """Return what open cases and their corrections rest on, one JSON text at a time."""
+    yield from _texts(work, exception_case, exception_case.c.case_id, exception_case.c.closed_at.is_(None))
+    of_open = select(exception_case.c.case_id).where(exception_case.c.closed_at.is_(None))
+    yield from _texts(work, correction, correction.c.correction_id, correction.c.case_id.in_(of_open))
+
+
+def evidence_of_cases(work: UnitOfWork, case_ids: Iterable[str]) -> Iterator[str]:
+    """Return what some cases and their corrections rest on, one JSON text at a time."""
+    keys = select(work.stage(case_ids).c.key)
+    yield from _texts(work, exception_case, exception_case.c.case_id, exception_case.c.case_id.in_(keys))
+    yield from _texts(work, correction, correction.c.correction_id, correction.c.case_id.in_(keys))
+
+
+def _texts(work: UnitOfWork, table: Table, key: Column[str], wanted: ColumnElement[bool]) -> Iterator[str]:
+    """Read page by page: the evidence of all open cases at once may be more than a small machine has room for."""
+    page = select(key, table.c.evidence).where(wanted).order_by(key).limit(_PAGE_ROWS)
+    found = work.rows(page)
+    while found:
+        yield from (row.evidence for row in found)
+        found = work.rows(page.where(key > found[-1][0]))
+
+
+def erase_notices(work: UnitOfWork, moment: datetime) -> int:
+    """Delete what targets told of messages before a moment, and return how many notices went."""
+    return work.change(delete(target_notice).where(target_notice.c.received_at < moment))
+
+
+def erase_messages(work: UnitOfWork, moment: datetime) -> int:
+    """Delete the messages of the inbox that came before a moment, and return how many went."""
+    work.take_turn("inbox")
+    return work.change(delete(inbox_message).where(inbox_message.c.received_at < moment))
 
 
 def erase_receipts(work: UnitOfWork, moment: datetime, *, kept: Collection[str]) -> int:

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Table, delete, func, insert, select
+from sqlalchemy import Connection, Executable, Row, Table, delete, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
-from fulfillment_pipelines.ledger.border import READING, open_engine, translated
+from fulfillment_pipelines.ledger.border import READING, FindPassword, open_engine, translated
+from fulfillment_pipelines.ledger.bulk import Values, insert_rows, update_rows
 from fulfillment_pipelines.ledger.tables import staged_key
 
 # PostgreSQL's advisory locks are numbers; one for each thing that only one transaction may do at a time.
@@ -50,18 +51,50 @@ class UnitOfWork:
         with translated("writing"):
             return self._connection.execute(statement, parameters).rowcount
 
+    def insert(self, table: Table, names: Sequence[str], rows: Iterable[Values]) -> None:
+        """Insert rows in their order, however many.
+
+        Args:
+            table: Columns that are not named get the database's own default.
+            names: Its columns, in the order of the values.
+            rows: The values of each row.
+
+        Raises:
+            RetryableError: The database is busy or another process wrote the same row first.
+            InvariantError: A row would break a constraint.
+        """
+        with translated("writing"):
+            insert_rows(self._connection, table, names, rows)
+
+    def update(self, table: Table, key: str, names: Sequence[str], rows: Sequence[Values]) -> None:
+        """Write some columns of rows that exist, however many.
+
+        Args:
+            table: The table.
+            key: Its primary key.
+            names: The columns that change.
+            rows: The values of each row, and behind them its key.
+
+        Raises:
+            RetryableError: The database is busy.
+            InvariantError: A row would break a constraint.
+        """
+        with translated("writing"):
+            update_rows(self._connection, table, key, names, rows)
+
     def stage(self, keys: Iterable[str]) -> Table:
         """Fill the temporary table of this connection with the keys that the next statement is about."""
         with translated("staging keys"):
             self._connection.execute(CreateTable(staged_key, if_not_exists=True))
             self._connection.execute(delete(staged_key))
-            rows = [{"key": key} for key in dict.fromkeys(keys)]
-            if rows:
-                self._connection.execute(insert(staged_key), rows)
+            insert_rows(self._connection, staged_key, ["key"], ((key,) for key in dict.fromkeys(keys)))
+            if self._connection.dialect.name == "postgresql":
+                # It would take a table that it knows nothing of for a long one, and read all of the other.
+                self._connection.execute(text("analyze staged_key"))
         return staged_key
 
     def take_turn(self, activity: str) -> None:
-        """Wait until no other transaction does the same; SQLite lets only one write in any case.
+        """Wait until no other transaction does the same; SQLite lets only one write, from its first statement on.
 
         Args:
             activity: `intake`, `audit` or `migration`, always taken in this order, so that none waits in a circle;
@@ -70,6 +103,9 @@ class UnitOfWork:
         if self._connection.dialect.name == "postgresql":
             with translated("waiting for a turn"):
                 self._connection.execute(select(func.pg_advisory_xact_lock(_TURNS[activity])))
+        elif not self._connection.in_transaction():
+            with translated("waiting for a turn"):
+                self._connection.execute(select(1))
 
     def commit(self) -> None:
         """Make everything since the last commit durable.
@@ -96,14 +132,23 @@ class Ledger:
 
     Args:
         url: `sqlite:///<path>` for one machine, `postgresql+psycopg://...` for production.
+        find_password: Asked at every new connection where a PostgreSQL address holds no password.
 
     Raises:
         ConfigurationError: The address cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, find_password: FindPassword | None = None) -> None:
         self._url = make_url(url) if url.startswith("sqlite") else None
-        self._engine = open_engine(url)
+        self._engine = open_engine(url, find_password)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the database that are there now; none where it is on a server."""
+        if self._url is None or not self._url.database:
+            return ()
+        path = Path(self._url.database)
+        return tuple(sorted(path.parent.glob(path.name + "*")))
 
     def migrate(self) -> None:
         """Create the database's tables, or bring those of an older version to the current one.

@@ -121,3 +121,16 @@ def test_a_calendar_that_makes_no_sense_is_refused_by_name(changes: dict[str, ob
     hours: dict[str, object] = {"zone": "UTC", "weekdays": ["MON"], "opens_at": "09:00", "closes_at": "17:00"}
     with pytest.raises(ConfigurationError, match=f"'broken'.*{complaint}"):
         calendars_from({"broken": hours | changes}, "calendars.yaml")
+
+
+@given(starts=st.lists(INSTANTS, max_size=8), seconds=SECONDS)
+def test_what_a_calendar_was_asked_before_does_not_change_what_it_says(starts: list[datetime], seconds: int) -> None:
+    def berlin() -> BusinessCalendar:
+        return BusinessCalendar("berlin", "Europe/Berlin", frozenset({0, 2, 6}), holidays=frozenset({date(2026, 4, 6)}))
+
+    asked = berlin()
+    for start in starts:
+        fresh = berlin()
+        assert asked.add_business_seconds(start, seconds) == fresh.add_business_seconds(start, seconds)
+        assert list(asked.days(start.date(), start.date())) == list(fresh.days(start.date(), start.date()))
+    assert asked == berlin()
