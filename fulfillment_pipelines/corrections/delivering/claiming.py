@@ -18,7 +18,15 @@ from fulfillment_pipelines.ledger.target_health import Circuit, TargetHealth, en
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
 
 
-def claim_due(work: UnitOfWork, asked: Lease, policy: DeliveryPolicy, *, wanted: int, now: datetime) -> list[Claim]:
+def claim_due(
+    work: UnitOfWork,
+    asked: Lease,
+    policy: DeliveryPolicy,
+    *,
+    wanted: int,
+    now: datetime,
+    leaves_out: frozenset[str] = frozenset(),
+) -> list[Claim]:
     """Lease rows that are due, within the running transaction; the caller commits.
 
     Args:
@@ -27,13 +35,14 @@ def claim_due(work: UnitOfWork, asked: Lease, policy: DeliveryPolicy, *, wanted:
         policy: What each system may get.
         wanted: At most so many.
         now: The moment, in the time of the deployment.
+        leaves_out: Systems that others deliver to.
     """
     gates = _Gates(policy, now)
     gates.open(work)
     taken: list[Claim] = []
     while len(taken) < wanted:
         missing = wanted - len(taken)
-        found = due_claims(work, asked.due_by, but_not_via=gates.closed, limit=missing)
+        found = due_claims(work, asked.due_by, but_not_via=gates.closed | leaves_out, limit=missing)
         gates.enrol_missing(work, found)
         passed = [claim for claim in map(gates.let_through, found) if claim is not None]
         taken += lease(work, passed, asked)

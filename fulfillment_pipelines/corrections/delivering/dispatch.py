@@ -73,6 +73,7 @@ class Dispatcher:
         jitter: Returns a number from 0 up to 1.
         worker: The name of this dispatcher.
         is_gone: Whether a worker of that name is known to have ended.
+        leaves_out: Systems that others deliver to.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Dispatcher:
         jitter: Callable[[], float],
         worker: str = "",
         is_gone: Callable[[str], bool] = worker_is_gone,
+        leaves_out: frozenset[str] = frozenset(),
     ) -> None:
         self._ledger = ledger
         self._sink_of = sink_of
@@ -95,6 +97,7 @@ class Dispatcher:
         self._machine_clock = machine_clock
         self._worker = worker or new_worker_name()
         self._is_gone = is_gone
+        self._leaves_out = leaves_out
 
     def run(self, limit: int | None = None, *, should_stop: Callable[[], bool] = lambda: False) -> DispatchResult:
         """Deliver everything that is due when it starts and that its target may get now.
@@ -139,7 +142,10 @@ class Dispatcher:
         until = self._machine_clock.now() + timedelta(seconds=self._policy.workers.lease_seconds)
         asked = Lease(self._worker, due_by, until)
         now = self._clock.now()
-        return self._in_transaction(lambda work: claim_due(work, asked, self._policy, wanted=wanted, now=now))
+        leaves_out = self._leaves_out
+        return self._in_transaction(
+            lambda work: claim_due(work, asked, self._policy, wanted=wanted, now=now, leaves_out=leaves_out)
+        )
 
     def _deliver(self, claims: Sequence[Claim], should_stop: Callable[[], bool]) -> Counter[CorrectionState]:
         desk = _Desk(unsent={claim.correction.correction_id for claim in claims}, recorded_at=self._machine_clock.now())

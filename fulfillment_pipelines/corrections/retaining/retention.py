@@ -120,6 +120,13 @@ def retain(work: UnitOfWork, retention: Retention, *, actor: str, now: datetime,
     return result
 
 
+def kept_cases(work: UnitOfWork, ended_before: datetime) -> list[KeptCase]:
+    """Return what holds must know of the cases that ended before a moment."""
+    ended = cases_ended_before(work, ended_before)
+    records = corrections_of(work, (case.case_id for case in ended))
+    return [_known(case, records.get(case.case_id, ())) for case in ended]
+
+
 def _known(case: Case, records: Sequence[CorrectionRecord]) -> KeptCase:
     customers = frozenset[str]().union(*(stakes_of(record).customer_ids for record in records))
     return KeptCase(

@@ -1,6 +1,6 @@
-"""How long the ledger keeps what was decided, and what a legal hold keeps longer. Numbers are in `retention.yaml`.
+"""How long what is kept: what was decided, what a legal hold keeps longer, and what the platform leaves behind.
 
-Applying it belongs in `retention`.
+Numbers are in `retention.yaml`. Applying them belongs in `retention` for decisions, in `upkeep` for the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final, Self
 
-from pydantic import Field, PositiveInt, StringConstraints, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 from fulfillment_pipelines.exceptions.seeds import Seed
 
@@ -19,6 +19,10 @@ RETENTION_FILE: Final = "retention.yaml"
 
 LEAST_DAYS: Final = 90
 """Nothing is let go of earlier, since a case that is forgotten is taken for a new one when it comes back."""
+
+LEAST_LANDED_DAYS: Final = 7
+"""No landed file goes earlier: a lake that is rebuilt dates older rows by the oldest whole snapshot that is left, and
+that must be longer ago than any difference may count as timing."""
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -80,6 +84,22 @@ class LegalHold(Seed):
     covers: Covers
 
 
+class PlatformPeriods(Seed):
+    """How many days the platform keeps what it leaves behind: files, records of its own work, runs."""
+
+    landed_days: int = Field(ge=LEAST_LANDED_DAYS)
+    lake_history_days: PositiveFloat
+    operations_days: PositiveInt
+    inbox_days: int = Field(ge=LEAST_DAYS)
+    dagster_days: PositiveInt
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.landed_days > self.operations_days:
+            raise ValueError("landed_days is at most operations_days, since what was landed is known by its record")
+        return self
+
+
 class RetentionPolicy(Seed):
     """The content of `retention.yaml`."""
 
@@ -87,6 +107,7 @@ class RetentionPolicy(Seed):
     audit_log_days: int = Field(ge=LEAST_DAYS)
     receipt_days: int = Field(ge=LEAST_DAYS)
     ended_case_days: int = Field(ge=LEAST_DAYS)
+    platform: PlatformPeriods
     legal_holds: Sequence[LegalHold]
 
     @model_validator(mode="after")

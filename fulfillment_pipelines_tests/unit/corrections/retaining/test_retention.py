@@ -12,7 +12,13 @@ import pytest
 from pydantic import ValidationError
 
 from fulfillment_pipelines.corrections.retaining.retention import Retention, RetentionResult, retain
-from fulfillment_pipelines.corrections.retaining.retention_policy import Covers, KeptCase, LegalHold, RetentionPolicy
+from fulfillment_pipelines.corrections.retaining.retention_policy import (
+    Covers,
+    KeptCase,
+    LegalHold,
+    PlatformPeriods,
+    RetentionPolicy,
+)
 from fulfillment_pipelines.domain.finding import Finding
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.audit_archive import verify_with_archives
@@ -21,11 +27,12 @@ from fulfillment_pipelines.ledger.retention import Erased
 
 FindingMaker = Callable[..., Finding]
 NOTHING = Erased(0, 0, 0, 0, 0, 0)
+PLATFORM = PlatformPeriods(landed_days=30, lake_history_days=7, operations_days=90, inbox_days=400, dagster_days=14)
 
 
 def _policy(**changes: Any) -> RetentionPolicy:
     days = {"audit_log_days": 400, "receipt_days": 200, "ended_case_days": 300}
-    return RetentionPolicy(**{"version": 1, **days, "legal_holds": [], **changes})
+    return RetentionPolicy(**{"version": 1, **days, "platform": PLATFORM, "legal_holds": [], **changes})
 
 
 def _hold(**covers: Any) -> LegalHold:
