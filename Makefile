@@ -11,7 +11,7 @@ FUZZ_WORLDS ?= 300
 FUZZ_SEED ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow test-systems fuzz fuzz-deliveries lint format docs docs-faults docs-certificates bench bench-corrections lock clean
+.PHONY: help run up test test-slow test-spark test-systems fuzz fuzz-deliveries lint format docs docs-faults docs-certificates bench bench-corrections bench-intake bench-peers bench-latency bench-soak deploy-check lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test-slow: $(installed) ## Run the tests that take minutes each
 
 test-systems: $(installed) ## Install, start and reconcile every real system the product is tried on; minutes when cold
 	ALL_REAL_SYSTEMS=1 $(bin)/pytest fulfillment_pipelines_tests/real_systems
+
+test-spark: $(installed) ## Run every case of every rule on Sail, then every rule and model on Apache Spark
+	$(bin)/pytest -m 'slow or not slow' fulfillment_pipelines_tests/spark
+	scripts/test_spark.sh
 
 fuzz: $(installed) ## Compare incremental with full runs in many random worlds; hours
 	FUZZ_WORLDS=$(FUZZ_WORLDS) FUZZ_SEED=$(FUZZ_SEED) $(bin)/pytest fulfillment_pipelines_tests/flow/incremental
@@ -63,10 +67,26 @@ docs-certificates: $(installed) ## Certify every real system anew into docs/cert
 	$(bin)/python -m scripts.real_systems.certificates
 
 bench: $(installed) ## Measure a full reconcile of a million order lines; minutes, and some gigabytes of disk
-	$(bin)/python -m bench.full_reconcile --lines 1000000
+	$(bin)/python -m bench.full_reconcile --lines 1000000 --memory-limit 4GB 1GB
+	$(bin)/python -m bench.landing
 
 bench-corrections: $(installed) ## Deliver 10,000 corrections through a target that fails one call in five, on both databases
 	$(bin)/python -m bench.corrections --count 10000 --failing 0.2
+
+bench-intake: $(installed) ## Take in 200,000 findings as cases, on both databases
+	$(bin)/python -m bench.intake --findings 200000
+
+bench-peers: $(installed) ## Compare two tables with known breaks, by us and by other people's tools; half an hour, 9 GB of memory
+	$(bin)/python -m bench.peers --rows 1000000 10000000
+
+bench-soak: $(installed) ## Live through a simulated month in one process, with the upkeep every night; half an hour
+	$(bin)/python -m bench.soak --days 30
+
+bench-latency: $(installed) ## Measure from commit to case to correction for ten minutes, with everything running
+	$(bin)/python -m bench.latency --seconds 600 --write
+
+deploy-check: $(installed) ## Let helm and docker compose read the files of a deployment; needs both, and a network
+	deploy/check.sh
 
 lock: $(installed) ## Write requirements.lock anew from pyproject.toml
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-annotate \

@@ -20,6 +20,7 @@ from fulfillment_pipelines.errors import ConfigurationError, FulfillmentError
 _COMMANDS: Final = {
     "run": "run:app",
     "up": "live:app",
+    "live": "live_loop:app",
     "systems": "systems:app",
     "rules": "rules:app",
     "config": "config:app",
@@ -34,8 +35,10 @@ _COMMANDS: Final = {
     "causes": "causes:app",
     "timing": "timing:app",
     "query": "query:app",
+    "compare": "compare:app",
     "twin": "twin:app",
     "audit": "audit:app",
+    "upkeep": "upkeep:app",
     "version": "version:app",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,13 @@ def _split_paths(value: Any) -> Any:
     return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
 
+class EngineKind(StrEnum):
+    """Where the selects of a full reconcile run."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Settings(BaseSettings):
     """Settings of one installation; each is the environment variable of its name behind `FULFILLMENT_`.
 
@@ -46,8 +54,13 @@ class Settings(BaseSettings):
         config: The distributor file.
         lake_catalog: The lake's catalogue, `sqlite:PATH` or `postgres:CONNECTION`; None for an SQLite file of its own.
         lake_data_url: Folder or object-store prefix of the lake's Parquet files; None for a folder of its own.
+        landing_url: Object-store prefix that shares what was landed among machines; None for a folder of its own.
+        object_store_endpoint: `http(s)://host[:port]` of a store that is not Amazon's.
+        object_store_region: Where its buckets are.
+        object_store_path_style: Whether the bucket stands in the path of an address and not in its host name.
         ledger_url: SQLAlchemy URL of the ledger; None for an SQLite file of its own.
-        lake_history_days: How long the lake can be asked what it held then; older versions of its tables are let go.
+        engine: Where a full reconcile works out ledgers, rules, marts and checks: `duckdb` or `spark`.
+        spark_url: `sc://host:port` of the Spark Connect server, where the engine is `spark`.
         duckdb_memory_limit: Memory DuckDB may use before it spills, for example `4GB`.
         duckdb_threads: Threads DuckDB may use.
         actor: Who is acting, for the audit log; the user of this process unless given.
@@ -71,8 +84,13 @@ class Settings(BaseSettings):
     config: Path = Path("data/seeds/distributor.yaml")
     lake_catalog: str | None = Field(default=None, pattern=r"^(sqlite|postgres):.+$", repr=False)
     lake_data_url: str | None = Field(default=None, repr=False)
+    landing_url: str | None = Field(default=None, pattern=r"^s3://[^/@]+(/.*)?$", repr=False)
+    object_store_endpoint: str | None = Field(default=None, repr=False)
+    object_store_region: str | None = None
+    object_store_path_style: bool = False
     ledger_url: str | None = Field(default=None, repr=False)
-    lake_history_days: int = Field(default=30, ge=1)
+    engine: EngineKind = EngineKind.DUCKDB
+    spark_url: str | None = Field(default=None, pattern=r"^sc://.+$", repr=False)
     duckdb_memory_limit: str = Field(default="4GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
     duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     actor: str = Field(default_factory=_process_user, min_length=1, max_length=128)
@@ -107,7 +125,7 @@ def read_settings() -> Settings:
             f"The environment variable {_PREFIX}{name.upper()} is malformed.",
             expected=first["msg"],
             found="a value that is not shown"
-            if name.endswith(("_url", "_catalog", "_token"))
+            if name.endswith(("_url", "_catalog", "_token", "_endpoint"))
             else repr(first["input"]),
             remedy="correct or unset it",
         ) from error

@@ -1,8 +1,8 @@
 """The only place that connects to DuckDB: one process's connection to the lake.
 
-The lake is a DuckLake: Parquet files and an SQL catalogue. Writers take one cross-process lock while the
-catalogue is an SQLite file and retry when a commit conflicts; readers need no lock. What the tables mean
-belongs to the stages that write them, not here.
+The lake is a DuckLake: Parquet files and an SQL catalogue. Writers take turns, across processes and machines, and
+retry when a commit conflicts; readers need no lock. What the tables mean belongs to the stages that write them, and
+how shared stores are reached to `stores`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -19,9 +17,12 @@ import duckdb
 import pyarrow as pa
 import stamina
 from duckdb_extensions import import_extension
-from filelock import FileLock, Timeout
 
 from fulfillment_pipelines.errors import BadDataError, RetryableError
+from fulfillment_pipelines.stores.duckdb_secret import DuckDbSecret
+from fulfillment_pipelines.stores.lake_location import LakeLocation
+from fulfillment_pipelines.stores.object_store import SCHEME, ObjectStore
+from fulfillment_pipelines.stores.postgres_catalog import PREFIX
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError: TypeAlias = duckdb.Error
@@ -30,39 +31,16 @@ Result = TypeVar("Result")
 
 _SCRATCH: Final = "scratch:"
 _EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
-_MAINTENANCE: Final = (
-    "call ducklake_rewrite_data_files('lake')",
-    "call ducklake_merge_adjacent_files('lake')",
-    "call ducklake_expire_snapshots('lake', older_than => $before)",
-    "call ducklake_cleanup_old_files('lake', older_than => $before)",
-)
+_ROWS_IN_FILES: Final = """
+    select tables.table_name, cast(coalesce(sum(files.record_count), 0) as bigint) as row_count
+    from __ducklake_metadata_lake.ducklake_table as tables
+    anti join __ducklake_metadata_lake.ducklake_inlined_data_tables as inlined on tables.table_id = inlined.table_id
+    left join __ducklake_metadata_lake.ducklake_data_file as files
+        on tables.table_id = files.table_id and files.end_snapshot is null
+    where tables.end_snapshot is null
+    group by tables.table_name
+"""
 _CONFLICT_MARKS: Final = ("conflict", "database is locked", "could not serialize", "failed to commit")
-
-
-@dataclass(frozen=True, slots=True)
-class LakeLocation:
-    """Where a lake is and what one process may use to work on it.
-
-    Attributes:
-        catalog: DuckLake catalogue without its prefix: `sqlite:PATH` or `postgres:CONNECTION`.
-        data_path: Directory or object-store prefix of the Parquet files.
-        lock_path: File that serialises writers; used with an SQLite catalogue only.
-        memory_limit: DuckDB's limit, for example `4GB`.
-        threads: DuckDB's worker threads.
-        lock_timeout_seconds: How long a writer waits for another writer.
-    """
-
-    catalog: str
-    data_path: str
-    lock_path: Path
-    memory_limit: str = "4GB"
-    threads: int = 2
-    lock_timeout_seconds: float = 120.0
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the catalogue is an SQLite file, which admits one writer at a time."""
-        return self.catalog.startswith("sqlite:")
 
 
 class Warehouse:
@@ -79,10 +57,26 @@ class Warehouse:
         self._connection: Connection | None = None
         self._idle: list[Connection] = []
         self._guard = threading.Lock()
-        self._lock = FileLock(location.lock_path)
+        self._lock = location.writer_lock()
+        self._staged: dict[str, object] = {}
+
+    def stage_once(self, name: str, version: object, tables: Callable[[], Mapping[str, pa.Table]]) -> None:
+        """Put tables into the stage that only seldom change, unless those of this version are there.
+
+        Args:
+            name: What they are together.
+            version: Another one replaces them.
+            tables: Makes them, by name.
+        """
+        if name in self._staged and self._staged[name] == version:
+            return
+        with self.reading() as cursor:
+            for table, rows in tables().items():
+                stage_table(cursor, table, rows)
+        self._staged[name] = version
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in one transaction of the lake, alone among embedded writers.
+        """Run `work` in one transaction of the lake, alone among its writers.
 
         `work` may run again after a conflict, so it must have no effect outside the transaction and the
         stage tables it replaces.
@@ -90,23 +84,40 @@ class Warehouse:
         Raises:
             RetryableError: Another writer held the lake for too long, or conflicts did not end.
         """
-        with self._writing_alone():
+        with self._lock.held():
             return self._write_retrying(work)
 
-    def maintain(self, history: timedelta) -> None:
-        """Merge the small files that many small commits leave, and let go of history that nobody asks for any more.
-
-        Readers are not disturbed: a file is removed only when no snapshot within `history` needs it.
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the writers' lock over several writes, so that nobody writes between them.
 
         Raises:
-            RetryableError: Another writer held the lake for too long, or conflicts did not end.
+            RetryableError: Another writer held the lake for too long.
         """
-        before = datetime.now(UTC) - history
-        with self._writing_alone(), self.reading() as cursor:
-            for statement in _MAINTENANCE:
-                for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0):
-                    with attempt:
-                        cursor.execute(statement, {"before": before} if "$before" in statement else {})
+        with self._lock.held():
+            yield
+
+    @contextmanager
+    def maintaining(self) -> Iterator[Callable[[str, Mapping[str, Any]], list[Any]]]:
+        """Lend what runs statements of the upkeep, each a transaction of its own, alone among the lake's writers.
+
+        A statement runs again when its commit conflicts with another.
+
+        Raises:
+            RetryableError: Another writer held the lake for too long.
+        """
+
+        def run(statement: str, parameters: Mapping[str, Any]) -> list[Any]:
+            for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0):
+                with attempt:
+                    return cursor.execute(statement, dict(parameters)).fetchall()
+            raise AssertionError("stamina re-raises after the last attempt")  # pragma: no cover
+
+        with self._lock.held(), self.reading() as cursor:
+            yield run
+            # What is cached of files that were merged away would stay until memory runs short.
+            cursor.execute("set global enable_external_file_cache = false")
+            cursor.execute("set global enable_external_file_cache = true")
 
     def cursor(self) -> Connection:
         """Return a cursor whose unqualified names are the lake's, then the stage's; the caller closes it."""
@@ -138,32 +149,14 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
+        self._lock.close()
         if self._connection is not None:
             for cursor in self._idle:
                 cursor.close()
             self._idle.clear()
             self._connection.close()
             self._connection = None
-
-    @contextmanager
-    def _writing_alone(self) -> Iterator[None]:
-        if not self.location.embedded:
-            yield
-            return
-        self.location.lock_path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=self.location.lock_timeout_seconds)
-        except Timeout as error:
-            raise RetryableError(
-                f"The lake's writer lock {self.location.lock_path.name} was not free in time.",
-                expected=f"the other writer to finish within {self.location.lock_timeout_seconds:g} s",
-                found="it still holds the lock",
-                remedy="wait for the other run to end, or stop it; the lock ends with its process",
-            ) from error
-        try:
-            yield
-        finally:
-            self._lock.release()
+            self._staged.clear()
 
     def _write_retrying(self, work: Callable[[Connection], Result]) -> Result:
         for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0, timeout=60):
@@ -202,6 +195,8 @@ class Warehouse:
                 "autoload_known_extensions": "false",
                 "memory_limit": self.location.memory_limit,
                 "threads": str(self.location.threads),
+                # What does not fit into the limit is put where everything made at run time is, not where one stands.
+                "temp_directory": str(self.location.lock_path.parent / "spill"),
             },
         )
         try:
@@ -210,6 +205,9 @@ class Warehouse:
                 return connection
             import_extension("ducklake", con=connection)
             import_extension(_EXTENSIONS[self.location.catalog.partition(":")[0]], con=connection)
+            if self.location.data_path.startswith(SCHEME):
+                store = self.location.object_store or ObjectStore(self.location.find_secret)
+                _create_secret(connection, store.duckdb_secret(self.location.data_path))
             self._attach(connection)
         except BaseException:
             connection.close()
@@ -217,6 +215,7 @@ class Warehouse:
         return connection
 
     def _attach(self, connection: Connection) -> None:
+        source = self.location.catalog
         options = "read_only" if self._read_only else "data_path $data_path"
         # Rows kept in the catalogue would have to be looked for there at every scan of every table.
         options += ", data_inlining_row_limit 0"
@@ -224,7 +223,13 @@ class Warehouse:
             if not self._read_only:
                 Path(self.location.catalog.partition(":")[2]).parent.mkdir(parents=True, exist_ok=True)
             options += ", meta_journal_mode 'WAL', meta_busy_timeout 10000"
-        statement = _attach_statement(self.location, options)
+        if self.location.shared:
+            catalog = self.location.postgres()
+            source = PREFIX + catalog.connection
+            if secret := catalog.duckdb_secret():
+                _create_secret(connection, secret)
+                options += ", meta_secret 'lake_catalog'"
+        statement = _attach_statement(source, self.location.data_path, options)
         try:
             for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.05, wait_max=1.0):
                 with attempt:
@@ -238,11 +243,21 @@ class Warehouse:
             ) from error
 
 
-def _attach_statement(location: LakeLocation, options: str) -> str:
-    """ATTACH takes no bound parameters, so its three literals are quoted here and nowhere else."""
-    source = ("ducklake:" + location.catalog).replace("'", "''")
-    data_path = "'" + location.data_path.replace("'", "''") + "'"
-    return "attach '" + source + "' as lake (" + options.replace("$data_path", data_path) + ")"
+def _attach_statement(source: str, data_path: str, options: str) -> str:
+    """ATTACH takes no bound parameters, so its literals are quoted here and nowhere else."""
+    quoted = "'" + data_path.replace("'", "''") + "'"
+    return "attach 'ducklake:" + source.replace("'", "''") + "' as lake (" + options.replace("$data_path", quoted) + ")"
+
+
+def _create_secret(connection: Connection, secret: DuckDbSecret) -> None:
+    """Hand a secret over to this connection, apart from any statement that an error might repeat."""
+    for extension in secret.extensions:
+        try:
+            import_extension(extension, con=connection)
+        except ModuleNotFoundError as error:
+            raise secret.not_installed(error) from error
+        connection.execute("load " + extension)
+    connection.execute(secret.statement, dict(secret.parameters))
 
 
 def _is_conflict(error: Exception) -> bool:
@@ -261,9 +276,12 @@ def _roll_back(cursor: Connection) -> None:
         return
 
 
-def scratch() -> Warehouse:
-    """Return a lake that lives and ends with its connection: where SQL is tried on a few rows of its own."""
-    return Warehouse(LakeLocation(catalog=_SCRATCH, data_path="", lock_path=Path("scratch.lock")))
+def scratch(memory_limit: str = "4GB", threads: int = 2) -> Warehouse:
+    """Return a lake that lives and ends with its connection: where SQL is tried, or asked of files alone."""
+    location = LakeLocation(
+        catalog=_SCRATCH, data_path="", lock_path=Path("scratch.lock"), memory_limit=memory_limit, threads=threads
+    )
+    return Warehouse(location)
 
 
 def query_rows(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -348,9 +366,22 @@ def replace_rows(
 
 
 def lake_tables(connection: Connection) -> frozenset[str]:
-    """Return the names of the lake's tables, as the connection's transaction sees them."""
-    found = connection.execute("select table_name from duckdb_tables() where database_name = 'lake'")
+    """Return the names of the lake's tables, as the connection's transaction sees them.
+
+    Asked by their columns: `duckdb_tables()` counts the rows of every table, which takes a hundred times as long.
+    """
+    found = connection.execute("select distinct table_name from duckdb_columns() where database_name = 'lake'")
     return frozenset(row[0] for row in found.fetchall())
+
+
+def rows_in_files(connection: Connection) -> Mapping[str, int]:
+    """Return how many rows the committed files of each table of a DuckLake hold, deleted ones counted; else nothing.
+
+    DuckLake has no statistics of a table without rows and asks its catalogue for them column by column, each time that
+    the table is read: that takes ten times as long as to read a small one, so that who knows of it spares the reading.
+    """
+    found = connection.execute("select 1 from duckdb_databases() where database_name = 'lake' and type = 'ducklake'")
+    return dict(connection.execute(_ROWS_IN_FILES).fetchall()) if found.fetchall() else {}
 
 
 def scalar(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> int:

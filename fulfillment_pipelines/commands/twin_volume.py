@@ -20,6 +20,9 @@ def volume(
     into: Annotated[Path, typer.Option("--into", help="Folder to write into.")],
     lines: Annotated[int, typer.Option(help="Order lines, up to tens of millions.", min=1)] = 1_000_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 1,
+    core: Annotated[
+        bool, typer.Option("--core", help="Only the feeds of quantities and money: four rows a line, not fifteen.")
+    ] = False,
 ) -> None:
     """Write a standing distributor of any size as Parquet files, with labelled faults, and a distributor file for it.
 
@@ -29,7 +32,7 @@ def volume(
     """
     settings = read_settings()
     distributor = load_distributor(settings.config, settings.runtime_dir)
-    shape = Shape(seed=seed, line_count=lines)
+    shape = Shape.core(seed=seed, line_count=lines) if core else Shape(seed=seed, line_count=lines)
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("order lines", total=lines)
         made = write_distributor(

@@ -47,6 +47,8 @@ def test_environment_overrides_every_default(root: Path, monkeypatch: pytest.Mon
         "LEDGER_URL": "postgresql+psycopg://us:pw@db/ledger",
         "LAKE_CATALOG": "postgres:dbname=lake",
         "LAKE_DATA_URL": "s3://lake/acme",
+        "ENGINE": "spark",
+        "SPARK_URL": "sc://spark:15002",
         "DUCKDB_MEMORY_LIMIT": "512MiB",
         "DUCKDB_THREADS": "3",
         "REFERENCES_FILES": os.pathsep.join(["one.env", "/run/two.env"]),
@@ -57,6 +59,7 @@ def test_environment_overrides_every_default(root: Path, monkeypatch: pytest.Mon
     assert settings.ledger_url == "postgresql+psycopg://us:pw@db/ledger"
     assert settings.lake_catalog == "postgres:dbname=lake"
     assert settings.lake_data_url == "s3://lake/acme"
+    assert (settings.engine, settings.spark_url) == ("spark", "sc://spark:15002")
     assert (settings.duckdb_memory_limit, settings.duckdb_threads) == ("512MiB", 3)
     assert settings.references_files == (root / "one.env", Path("/run/two.env"))
 
@@ -74,6 +77,7 @@ def test_passwords_in_urls_are_not_shown(root: Path, monkeypatch: pytest.MonkeyP
         ("DUCKDB_THREADS", "many"),
         ("DUCKDB_THREADS", "0"),
         ("DUCKDB_MEMORY_LIMIT", "lots"),
+        ("ENGINE", "polars"),
         ("DUCKDB_MEMORY_LIMIT", "4"),
     ],
 )

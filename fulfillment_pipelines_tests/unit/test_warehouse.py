@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -9,9 +8,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from fulfillment_pipelines.errors import BadDataError, RetryableError
+from fulfillment_pipelines.stores.lake_location import LakeLocation
 from fulfillment_pipelines.warehouse import (
     Connection,
-    LakeLocation,
     Warehouse,
     ensure_table,
     insert_rows,
@@ -146,33 +145,8 @@ def test_rows_are_inserted_by_the_names_of_their_columns() -> None:
     warehouse.close()
 
 
-def _files(folder: Path) -> int:
-    return len(list((folder / "lake").rglob("*.parquet")))
-
-
 def _add(warehouse: Warehouse, number: int) -> None:
     warehouse.write(lambda transaction: transaction.execute("insert into numbers values ($number)", {"number": number}))
-
-
-def test_maintenance_merges_small_files_and_loses_no_row(lake: Warehouse, tmp_path: Path) -> None:
-    for number in range(2, 12):
-        _add(lake, number)
-    before = _files(tmp_path)
-
-    lake.maintain(timedelta(0))
-
-    assert _numbers(lake) == list(range(1, 12))
-    assert _files(tmp_path) < before
-
-
-def test_maintenance_keeps_the_history_that_may_still_be_asked_for(lake: Warehouse) -> None:
-    version = lake.query("select max(snapshot_id) as version from ducklake_snapshots('lake')").column(0)[0].as_py()
-    _add(lake, 2)
-
-    lake.maintain(timedelta(days=1))
-
-    then = lake.query(f"select number from numbers at (version => {version})")
-    assert then.column(0).to_pylist() == [1]
 
 
 def test_a_lake_may_keep_its_catalogue_in_postgresql(postgres_database_url: str, tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ COMMANDS = {
     *(
         "run",
         "up",
+        "upkeep",
+        "live run",
+        "live status",
         "query",
+        "compare",
         "version",
         "audit verify",
         "audit anchor",
@@ -50,9 +54,10 @@ COMMANDS = {
         "twin volume",
     ),
 }
-# The first three tell nothing but that they ran; the results of the others are the files they write.
+# The first four tell nothing but that they ran; the results of the others are the files they write.
 SPEAKS_NO_JSON = {
     "up",
+    "live run",
     "systems listen",
     "twin stop",
     "audit export",
