@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         lake_catalog: The lake's catalogue, `sqlite:PATH` or `postgres:CONNECTION`; None for an SQLite file of its own.
         lake_data_url: Folder or object-store prefix of the lake's Parquet files; None for a folder of its own.
         landing_url: Object-store prefix that shares what was landed among machines; None for a folder of its own.
+        audit_archive_dir: The folder that old rows of the audit log are moved to, a folder in it for each distributor;
+            None for one beside the lake. It must outlast the machine, so it has no default where `landing_url` is set.
         object_store_endpoint: `http(s)://host[:port]` of a store that is not Amazon's.
         object_store_region: Where its buckets are.
         object_store_path_style: Whether the bucket stands in the path of an address and not in its host name.
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     lake_catalog: str | None = Field(default=None, pattern=r"^(sqlite|postgres):.+$", repr=False)
     lake_data_url: str | None = Field(default=None, repr=False)
     landing_url: str | None = Field(default=None, pattern=r"^s3://[^/@]+(/.*)?$", repr=False)
+    audit_archive_dir: Path | None = None
     object_store_endpoint: str | None = Field(default=None, repr=False)
     object_store_region: str | None = None
     object_store_path_style: bool = False
@@ -113,7 +116,7 @@ def read_settings() -> Settings:
 
     Raises:
         ConfigurationError: A variable with the prefix is unknown or malformed, or the project's folders
-            are not where they are looked for.
+            are not where they are looked for, or the lake and the landing area lie within each other.
     """
     _refuse_unknown()
     try:
@@ -129,6 +132,7 @@ def read_settings() -> Settings:
             else repr(first["input"]),
             remedy="correct or unset it",
         ) from error
+    _refuse_overlap(written)
     root = written.project_root
     if not (root / "sql").is_dir():
         raise ConfigurationError(
@@ -141,11 +145,26 @@ def read_settings() -> Settings:
         update={
             "runtime_dir": root / written.runtime_dir,
             "config": root / written.config,
+            "audit_archive_dir": root / written.audit_archive_dir if written.audit_archive_dir else None,
             "references_files": tuple(root / path for path in written.references_files),
             "secrets_directories": tuple(root / path for path in written.secrets_directories),
             "vault_token_file": root / written.vault_token_file if written.vault_token_file else None,
         }
     )
+
+
+def _refuse_overlap(written: Settings) -> None:
+    """Refuse a landing area in the lake's prefix, whose upkeep removes every Parquet file that no table knows."""
+    if written.lake_data_url is None or written.landing_url is None:
+        return
+    lake, landing = (f"{url.rstrip('/')}/" for url in (written.lake_data_url, written.landing_url))
+    if lake.startswith(landing) or landing.startswith(lake):
+        raise ConfigurationError(
+            f"{_PREFIX}LAKE_DATA_URL and {_PREFIX}LANDING_URL lie within each other.",
+            expected="two prefixes beside each other, such as s3://bucket/lake and s3://bucket/landing",
+            found="two addresses, which are not shown, of which one begins with the other",
+            remedy="move the landed files to a prefix of their own; the upkeep of the lake would remove them",
+        )
 
 
 def _refuse_unknown() -> None:

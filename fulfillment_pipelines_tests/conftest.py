@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,15 @@ from fulfillment_pipelines.ledger.unit_of_work import Ledger
 from fulfillment_pipelines_tests.postgres_server import PostgresServer
 
 _SEEDS = Path(__file__).parent.parent / "data" / "seeds"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep PySpark, which Great Expectations imports where it is installed, from ending the workers of xdist.
+
+    It takes a process whose main module is neither a file nor a prompt for a run of its own doctests, and leaves.
+    """
+    if hasattr(config, "workerinput"):
+        sys.ps1 = ""
 
 
 @pytest.fixture(scope="session")

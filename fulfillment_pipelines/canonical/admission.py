@@ -249,16 +249,17 @@ def _merge(
         key_columns=frozenset(column.name for column in feed.contract.columns),
     )
     incoming = Incoming(manifest.snapshot_id, manifest.as_of, is_scanned=rows.is_scanned, is_sorted=rows.is_sorted)
+    is_late = last_whole_as_of is not None and last_whole_as_of > manifest.as_of
     is_first = last_whole_as_of is None and not has_quarantine and is_empty(transaction, target)
     if is_first and rows.is_scanned:
         counts = load(transaction, target, incoming)
         if counts.inserted_rows == rows.decoded.record_count:
             return _conclude(transaction, staged, _Judged(mapped_rows=counts.inserted_rows), counts)
-        judged = _judge(transaction, staged)
+        judged = _judge(transaction, staged, is_late=False)
     else:
-        if has_quarantine:
+        if has_quarantine and not is_late:
             release(transaction, manifest)
-        judged = _judge(transaction, staged)
+        judged = _judge(transaction, staged, is_late=is_late)
         counts = merge(
             transaction,
             target,
@@ -269,7 +270,7 @@ def _merge(
     return _conclude(transaction, staged, judged, counts)
 
 
-def _judge(transaction: Connection, staged: StagedSnapshot) -> _Judged:
+def _judge(transaction: Connection, staged: StagedSnapshot, *, is_late: bool) -> _Judged:
     """Count what the rows are, and put what fails into quarantine."""
     transaction.execute(STAGED_KEYS)
     mapped, failing, repeated = transaction.execute(_STAGED_COUNTS).fetchone() or (0, 0, 0)
@@ -277,7 +278,7 @@ def _judge(transaction: Connection, staged: StagedSnapshot) -> _Judged:
         return _Judged(mapped_rows=mapped, repeated_rows=repeated)
     feed = staged.feed
     quarantined, keys_are_known = quarantine(
-        transaction, staged.landed.manifest, staged.rows, feed.contract, name=feed.stage_name
+        transaction, staged.landed.manifest, staged.rows, feed.contract, name=feed.stage_name, is_late=is_late
     )
     return _Judged(
         mapped_rows=mapped + len(staged.decoded.unreadable),

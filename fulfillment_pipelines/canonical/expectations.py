@@ -7,6 +7,7 @@ import takes seconds. Deciding what to do about a failed expectation does not be
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -213,6 +214,8 @@ class _Batches:
     """Great Expectations' view of the stage: an ephemeral context whose tables are those of one warehouse."""
 
     def __init__(self, warehouse: Warehouse) -> None:
+        # It imports PySpark where it is installed, and nothing passes between the two here.
+        warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
         import great_expectations as gx  # noqa: PLC0415 - takes seconds; only whoever validates pays
         from duckdb_sqlalchemy import ConnectionWrapper  # noqa: PLC0415 - imports SQLAlchemy
         from great_expectations.data_context.types.base import (  # noqa: PLC0415 - takes seconds, as above

@@ -40,7 +40,7 @@ _QUARANTINE: Final = """
 
 _RELEASE: Final = """
     delete from ops_open_quarantine
-    where system = $system and entity = $entity
+    where system = $system and entity = $entity and as_of <= $as_of
         and ($is_whole or source_key in (select source_key from good_rows))
 """
 
@@ -55,12 +55,12 @@ _RECORD_QUARANTINE: Final = """
 
 def release(transaction: Connection, manifest: Manifest) -> None:
     """Let go of what a snapshot mends: everything of its feed when it is whole, else the keys that are good now."""
-    names = {"system": manifest.system, "entity": manifest.entity, "is_whole": manifest.whole}
-    transaction.execute(_RELEASE, names)
+    names = {"system": manifest.system, "entity": manifest.entity, "as_of": manifest.as_of}
+    transaction.execute(_RELEASE, {**names, "is_whole": manifest.whole})
 
 
 def quarantine(
-    transaction: Connection, manifest: Manifest, rows: StagedRows, contract: Contract, *, name: str
+    transaction: Connection, manifest: Manifest, rows: StagedRows, contract: Contract, *, name: str, is_late: bool
 ) -> tuple[int, bool]:
     """Put the rows of `checked_rows` that fail into quarantine, with the lines that are no records.
 
@@ -70,6 +70,8 @@ def quarantine(
         rows: What was staged of it.
         contract: What its rows are held to.
         name: Of the feed in the stage.
+        is_late: Whether a whole snapshot of a later moment is in the lake: what breaks in this one is kept, and is
+            no longer open.
 
     Returns:
         How many rows, and whether all their keys are known.
@@ -84,7 +86,7 @@ def quarantine(
         "snapshot_id": manifest.snapshot_id,
         "as_of": manifest.as_of,
     }
-    for table in ("ops_quarantine", "ops_open_quarantine"):
+    for table in ("ops_quarantine",) if is_late else ("ops_quarantine", "ops_open_quarantine"):
         transaction.execute(retarget(_RECORD_QUARANTINE, {"quarantine_target": table}), row)
     without_key = scalar(transaction, "select count(*) from quarantined_rows where source_key is null")
     return scalar(transaction, "select count(*) from quarantined_rows"), without_key == 0

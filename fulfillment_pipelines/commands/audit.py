@@ -23,7 +23,7 @@ from fulfillment_pipelines.ledger.audit_archive import missing_archives, verify_
 from fulfillment_pipelines.ledger.audit_chain import BEGINNING, AuditReport, ChainEnd
 from fulfillment_pipelines.ledger.audit_export import ExportFilter, export, verify_file
 from fulfillment_pipelines.ledger.unit_of_work import UnitOfWork
-from fulfillment_pipelines.loop.platform import audit_archive_folder
+from fulfillment_pipelines.loop.platform import audit_archive_folder, lasting_archive_folder
 from fulfillment_pipelines.settings import read_settings
 from fulfillment_pipelines.systems.distributor import load_distributor
 
@@ -124,7 +124,7 @@ def apply_retention(
     Example: fulfillment audit retain --dry-run
     """
     with opened_platform(config) as platform, platform.ledger.unit_of_work() as work:
-        folder = audit_archive_folder(platform.settings, platform.distributor)
+        folder = lasting_archive_folder(platform.settings, platform.distributor)
         retention = Retention(platform.policies.retention, platform.policies.version, folder)
         now = platform.clock.now()
         result = retain(work, retention, actor=platform.settings.actor, now=now, dry_run=dry_run)

@@ -36,6 +36,8 @@ def run(
 def show_status(config: Config = None, as_json: AsJson = False) -> None:
     """Show whether the loop runs, how far behind each system is, and what waits to be delivered.
 
+    Ends with 1 where no loop runs, or none that has shown itself of late.
+
     Example: fulfillment live status --json
     """
     settings = read_settings()
@@ -50,9 +52,11 @@ def show_status(config: Config = None, as_json: AsJson = False) -> None:
     is_running = is_in_charge(folder, WallClock().now())
     if as_json:
         show_json({"is_running": is_running, **status.model_dump(mode="json")})
-        return
-    console().print(_told(status, is_running=is_running), markup=False)
-    show_rows("Systems", _system_rows(status), as_json=False, empty="none has answered yet")
+    else:
+        console().print(_told(status, is_running=is_running), markup=False)
+        show_rows("Systems", _system_rows(status), as_json=False, empty="none has answered yet")
+    if not is_running:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _told(status: LiveStatus, *, is_running: bool) -> str:

@@ -76,7 +76,13 @@ def _chosen(scenario_id: str) -> Scenario:
 def _played(chosen: Scenario, seed: int, *, quiet: bool) -> Sequence[StepOutcome]:
     with tempfile.TemporaryDirectory(prefix="fulfillment-scenario-") as name:
         folder = Path(name)
-        own = {"runtime_dir": folder, "lake_catalog": None, "lake_data_url": None, "ledger_url": None}
+        own = {
+            "runtime_dir": folder,
+            "lake_catalog": None,
+            "lake_data_url": None,
+            "landing_url": None,
+            "ledger_url": None,
+        }
         settings = read_settings().model_copy(update=own)
         with (
             Twin.start(folder / "twin_systems", seed, faults=False) as twin,

@@ -108,7 +108,7 @@ def show_scores(scored: Sequence[ScoredSeed], *, as_json: bool) -> None:
 
 def _score_seed(folder: Path, seed: int, faults: Faults, most_passes: int) -> ScoredSeed:
     home = folder / "twin_systems"
-    own = {"runtime_dir": folder, "lake_catalog": None, "lake_data_url": None, "ledger_url": None}
+    own = {"runtime_dir": folder, "lake_catalog": None, "lake_data_url": None, "landing_url": None, "ledger_url": None}
     with (
         serving(home, seed=seed, faults=faults is Faults.ALL) as ready,
         build_platform(read_settings().model_copy(update=own)) as platform,

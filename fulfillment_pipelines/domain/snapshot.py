@@ -53,11 +53,13 @@ class Scope:
         keys: Source keys to read again; empty asks for all.
         most_rows: Of what changed since a cursor, about so many rows at most; what is left comes with the next cursor.
             None for all.
+        leaves_room: Whether corrections may go out meanwhile, to which half of a declared rate is left.
     """
 
     since: str | None = None
     keys: tuple[str, ...] = ()
     most_rows: int | None = None
+    leaves_room: bool = False
 
     @property
     def everything(self) -> bool:

@@ -63,13 +63,19 @@ class LedgerInbox:
         with self._ledger.reading() as work:
             return [KeptMessage(row.sequence_no, row.received_at, row.body) for row in work.rows(query)]
 
-    def last_of_each(self) -> dict[str, int]:
-        """Return, by system, the number of the last message that came; cheap enough to be asked all the time.
+    def senders_after(self, sequence_no: int) -> tuple[int, frozenset[str]]:
+        """Return the number of the last message, and who sent those that came after the one with the given number.
+
+        Cheap enough to be asked all the time: where nothing came, only the end of the key is looked at.
 
         Raises:
             RetryableError: The ledger does not answer.
         """
         columns = inbox_message.c
-        newest = select(columns.system, func.max(columns.sequence_no).label("last")).group_by(columns.system)
         with self._ledger.reading() as work:
-            return {row.system: row.last for row in work.rows(newest)}
+            (newest,) = work.rows(select(func.max(columns.sequence_no).label("last")))
+            if newest.last is None or newest.last <= sequence_no:
+                return sequence_no, frozenset()
+            came = (columns.sequence_no > sequence_no) & (columns.sequence_no <= newest.last)
+            senders = work.rows(select(columns.system).distinct().where(came))
+            return newest.last, frozenset(row.system for row in senders)

@@ -34,7 +34,7 @@ from fulfillment_pipelines.corrections.rights.rights_check import DeclaredMessag
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.engines import Engine
-from fulfillment_pipelines.errors import FulfillmentError
+from fulfillment_pipelines.errors import ConfigurationError, FulfillmentError
 from fulfillment_pipelines.exceptions.intake import CasePolicy, read_case_policy
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.ledger.approved_content import ApprovedContent, approved_content
@@ -287,8 +287,25 @@ def runtime_folder(settings: Settings, distributor: Distributor) -> Path:
 
 
 def audit_archive_folder(settings: Settings, distributor: Distributor) -> Path:
-    """Return the folder of the files that old rows of the audit log are moved to."""
+    """Return the folder of the files that old rows of the audit log were moved to."""
+    if settings.audit_archive_dir is not None:
+        return settings.audit_archive_dir / distributor.distributor
     return runtime_folder(settings, distributor) / "audit_archive"
+
+
+def lasting_archive_folder(settings: Settings, distributor: Distributor) -> Path:
+    """Return the same folder, to move rows to: what is moved is in no other place.
+
+    Raises:
+        ConfigurationError: Several machines share the stores, and no folder is named that outlasts this one.
+    """
+    if settings.landing_url is not None and settings.audit_archive_dir is None:
+        raise ConfigurationError(
+            "Old rows of the audit log have no place to be moved to that outlasts this machine.",
+            expected="FULFILLMENT_AUDIT_ARCHIVE_DIR, since FULFILLMENT_LANDING_URL says that machines come and go",
+            remedy="set it to a folder on a volume that is kept and backed up",
+        )
+    return audit_archive_folder(settings, distributor)
 
 
 def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool = False) -> Warehouse:

@@ -140,8 +140,12 @@ def _stage(
 
 
 def reconcile(platform: Platform, *, full: bool, progress: Callable[[str], None] = lambda _: None) -> Reconciliation:
-    """Run the rules over everything, or over what changed, and over what the platform itself has done."""
+    """Run the rules over everything, or over what changed, and over what the platform itself has done.
+
+    Where models have changed, very much has, or the last run broke a promise, everything is revisited all the same.
+    """
     now = platform.clock.now()
+    full = full or platform.reconciler.must_be_full()
     with platform.ledger.reading() as work:
         records = PlatformRecords(
             corrections=correction_history(work, since=now - LOOKBACK), cases=case_history(work) if full else ()

@@ -40,7 +40,8 @@ def end_groups(groups: list[int]) -> None:
 
 
 def _signal(group: int, number: int) -> bool:
-    with suppress(ProcessLookupError):
+    # A number that went to a stranger's group since is not ours to signal, and must not keep the others alive.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
         return True
     return False

@@ -45,6 +45,6 @@ def _listener(platform: Platform, closing: ExitStack, say: Callable[[str], None]
     from fulfillment_pipelines.orchestration.reporting import DagsterReporter  # noqa: PLC0415 - as above
 
     instance = closing.enter_context(dg.DagsterInstance.get())
-    reporter = DagsterReporter(instance, Catalogue.of(platform), platform)
+    reporter = DagsterReporter(instance, Catalogue.of(platform), platform, trouble=say)
     closing.callback(reporter.close)
     return LiveListener(round=reporter.note, trouble=say)

@@ -67,7 +67,7 @@ class Supervisor:
         folder: The folder they are started in.
         logs: The folder of their logs, one file each.
         interrupted: Set when everything is to stop.
-        say: Told of a part that is started anew.
+        say: Told of a part, or of the guardian, that is started anew.
     """
 
     def __init__(
@@ -134,9 +134,22 @@ class Supervisor:
 
     def _guard(self, group: int) -> None:
         """Let the guardian know of a group, or with a minus sign that it has ended."""
-        if self._guardian is not None and self._guardian.stdin is not None:
+        if self._guardian is None or self._guardian.stdin is None:
+            return
+        # A guardian that is gone is replaced by the next look; it must not keep anything from being stopped.
+        with suppress(BrokenPipeError):
             self._guardian.stdin.write(f"{group}\n")
             self._guardian.stdin.flush()
+
+    def _require_guardian(self) -> None:
+        """Start the guardian anew where it has ended, and name it every group again."""
+        if self._guardian is None or self._guardian.poll() is None:
+            return
+        self._say(f"The guardian ended with exit code {self._guardian.returncode} and is started anew.")
+        self._guardian.communicate()
+        self._guardian = _started_guardian()
+        for running in self._running:
+            self._guard(running.process.pid)
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something holds, or the deployment is interrupted.
@@ -162,6 +175,7 @@ class Supervisor:
         Raises:
             ProcessEndedError: One has ended.
         """
+        self._require_guardian()
         for place, running in enumerate(self._running):
             code = running.process.poll()
             if code is None:

@@ -1,14 +1,16 @@
 """Tell Dagster what the live loop did: materializations and check results that belong to no run.
 
 A round is told together with those before it, at most every few seconds, and only of what they changed, so that telling
-costs less than the work. Events are written by a thread of their own; the loop waits for none.
+costs less than the work. Events are written by a thread of their own; the loop waits for none. One that cannot be
+written is dropped, and so is the oldest where too many wait: the lake and the ledger know what Dagster was not told.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from queue import SimpleQueue
+from queue import Empty, Full, Queue
 from typing import Any, Final, TypeAlias
 
 import dagster as dg
@@ -27,6 +29,7 @@ AssetEvent: TypeAlias = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 _ALL_CHECKS_EVERY: Final = timedelta(seconds=60)
 _FRESHNESS_SHARE: Final = 3
+_MOST_WAITING: Final = 2_000
 _TOLD_BY: Final = "live loop"
 _FINDINGS: Final = "rec_findings"
 _COUNTS: Final = """
@@ -73,9 +76,19 @@ class DagsterReporter:
         instance: Where events are kept.
         catalogue: What there is.
         platform: Whose rounds they are; its lake is read in the thread that calls `note`.
+        trouble: Told of events that Dagster was not told, in words.
+        most_waiting: So many events may wait to be written.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, catalogue: Catalogue, platform: Platform) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        catalogue: Catalogue,
+        platform: Platform,
+        *,
+        trouble: Callable[[str], None] = lambda _: None,
+        most_waiting: int = _MOST_WAITING,
+    ) -> None:
         self._instance = instance
         self._catalogue = catalogue
         self._platform = platform
@@ -85,7 +98,9 @@ class DagsterReporter:
         self._all_checks_at: datetime | None = None
         self._fed_at: dict[str, datetime] = {}
         self._counts: Mapping[str, Mapping[str, int]] = {}
-        self._events: SimpleQueue[AssetEvent | None] = SimpleQueue()
+        self._trouble = trouble
+        self._dropped = 0
+        self._events: Queue[AssetEvent | None] = Queue(most_waiting)
         self._writer = threading.Thread(target=self._write, name="tell-dagster", daemon=True)
         self._writer.start()
 
@@ -97,17 +112,39 @@ class DagsterReporter:
         if is_early and not result.reconciliation.violations:
             return
         told, self._told, self._told_at = self._told, _Told(), now
+        dropped = self._dropped
         for event in self._tell(told, result, status, now):
-            self._events.put(event)
+            self._put(event)
+        if self._dropped > dropped:
+            self._trouble(f"Dagster is slow: {self._dropped} events were dropped since the start, the oldest first.")
+
+    @property
+    def dropped(self) -> int:
+        """Events that were never written because too many waited."""
+        return self._dropped
 
     def close(self, timeout_seconds: float = 1.0) -> None:
         """Write what is waiting, as far as there is time for it."""
-        self._events.put(None)
+        self._put(None)
         self._writer.join(timeout_seconds)
+
+    def _put(self, event: AssetEvent | None) -> None:
+        while True:
+            try:
+                self._events.put_nowait(event)
+            except Full:
+                with suppress(Empty):
+                    self._events.get_nowait()
+                    self._dropped += 1
+            else:
+                return
 
     def _write(self) -> None:
         while (event := self._events.get()) is not None:
-            self._instance.report_runless_asset_event(event)
+            try:
+                self._instance.report_runless_asset_event(event)
+            except Exception as error:  # noqa: BLE001 - whatever Dagster's store raises, the next event may be written
+                self._trouble(f"Dagster was not told of {event.asset_key.to_user_string()}: {error!r}")
 
     def _tell(self, told: _Told, result: RoundResult, status: LiveStatus, now: datetime) -> Iterator[AssetEvent]:
         shared = {"told_by": _TOLD_BY, "rounds": told.rounds, "now_at": _moment(result.reconciliation.now_at)}

@@ -195,6 +195,7 @@ class Verdicts:
     def _rebuild(self, model: SqlModel) -> None:
         parameters = self._run.parameters(model)
         replace_rows(self._run.transaction, model.name, model.body, parameters, existing=self._existing)
+        self._run.shown.show_as_it_is(model.name)
         self._run.changed.add(model.name)
 
 

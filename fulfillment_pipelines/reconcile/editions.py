@@ -52,16 +52,22 @@ def forget_outdated(transaction: Connection, existing: frozenset[str], wanted: M
     When anything has changed, fewer tables remain than there were, or `rec_editions` is not among them: a full run
     must follow.
     """
-    names = pa.table({"name": pa.array(list(wanted), pa.string()), "version": pa.array(wanted.values(), pa.string())})
-    transaction.register("wanted_editions", names)
-    if _TABLE not in existing:
-        return existing
-    changed = {name for (name,) in transaction.execute(_CHANGED).fetchall()}
-    if not changed:
+    changed = _outdated(transaction, existing, wanted)
+    if _TABLE not in existing or not changed:
         return existing
     for table in changed & existing:
         transaction.execute(retarget(_DROP, {"target": table}))
     return existing - changed - {_TABLE}
+
+
+def is_outdated(connection: Connection, existing: frozenset[str], wanted: Mapping[str, str]) -> bool:
+    """Return whether anything was made with other words, or is not to be trusted: a full run must follow."""
+    return _TABLE not in existing or bool(_outdated(connection, existing, wanted))
+
+
+def forget_all(transaction: Connection) -> None:
+    """Have the next run make everything anew, whoever asks for it: what stands now broke a promise."""
+    transaction.execute(retarget(_DROP, {"target": _TABLE}))
 
 
 def is_current(existing: frozenset[str]) -> bool:
@@ -72,6 +78,12 @@ def is_current(existing: frozenset[str]) -> bool:
 def keep_editions(transaction: Connection, existing: frozenset[str]) -> None:
     """Write down with which words the tables are made now."""
     replace_rows(transaction, _TABLE, "from wanted_editions", existing=existing)
+
+
+def _outdated(connection: Connection, existing: frozenset[str], wanted: Mapping[str, str]) -> set[str]:
+    names = pa.table({"name": pa.array(list(wanted), pa.string()), "version": pa.array(wanted.values(), pa.string())})
+    connection.register("wanted_editions", names)
+    return {name for (name,) in connection.execute(_CHANGED).fetchall()} if _TABLE in existing else set()
 
 
 def _hash(text: str) -> str:

@@ -21,7 +21,14 @@ from fulfillment_pipelines.engines import DuckDbEngine, Engine, Selecting
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.reconcile.affected import Affected
 from fulfillment_pipelines.reconcile.conclusions import Verdicts, keep_previous, write_findings
-from fulfillment_pipelines.reconcile.editions import editions_of, forget_outdated, is_current, keep_editions
+from fulfillment_pipelines.reconcile.editions import (
+    editions_of,
+    forget_all,
+    forget_outdated,
+    is_current,
+    is_outdated,
+    keep_editions,
+)
 from fulfillment_pipelines.reconcile.incremental import IncrementalRun
 from fulfillment_pipelines.reconcile.matching import DocumentMatcher, MatchingPolicy
 from fulfillment_pipelines.reconcile.matching.matcher import TABLE as MATCHES
@@ -211,6 +218,11 @@ class Reconciler:
         load_headers(self._warehouse, self.rules, self._reference.feeds)
         return self._warehouse.write(lambda transaction: self._run(transaction, now, full=full, progress=progress))
 
+    def must_be_full(self) -> bool:
+        """Return whether the next run makes everything anew, whatever it is asked for."""
+        with self._warehouse.reading() as cursor:
+            return is_outdated(cursor, lake_tables(cursor), self._editions) or everything_changed(cursor)
+
     def _run(self, transaction: Connection, now: datetime, *, full: bool, progress: Progress) -> Reconciliation:
         self._existing = forget_outdated(transaction, lake_tables(transaction), self._editions)
         transaction.execute(_NEW_DIFFERENCES)
@@ -220,6 +232,8 @@ class Reconciler:
             run = self._run_full if full else self._run_incremental
             found = run(transaction, now, progress)
         transaction.execute("delete from ops_changed_keys")
+        if found.violations:
+            forget_all(transaction)
         return found
 
     def _run_full(self, transaction: Connection, now: datetime, progress: Progress) -> Reconciliation:

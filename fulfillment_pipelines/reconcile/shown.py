@@ -98,6 +98,11 @@ class Shown:
         self._hide(table, rows)
         self._instead.add(table)
 
+    def show_as_it_is(self, table: str) -> None:
+        """Show the lake's own table again, whatever was shown in its place."""
+        self._instead.discard(table)
+        self._show_whole(self._hidden.keys() & {table})
+
     def show_for_now(self, table: str, rows: str) -> None:
         """Show a temp table in the place of a table of the lake, until `show_all`."""
         self._hide(table, rows)

@@ -159,6 +159,18 @@ class LandingArea:
         if directory.is_dir():
             shutil.rmtree(directory.rename(directory.with_name(directory.name + PART_SUFFIX)))
 
+    def remove_parts(self, before: datetime) -> int:
+        """Remove what a crash left half written or half removed, and return how many there were.
+
+        Args:
+            before: Of this machine's time; what was touched since may still be on its way.
+        """
+        parts = self._directory.glob("*/*/*" + PART_SUFFIX)
+        old = [part for part in parts if part.stat().st_mtime < before.timestamp()]
+        for part in old:
+            shutil.rmtree(part, ignore_errors=True)
+        return len(old)
+
 
 def _write_whole(target: Path, snapshot: Snapshot, manifest: Manifest) -> None:
     """Write beside the target and rename, so that a crash leaves nothing that looks like a snapshot."""

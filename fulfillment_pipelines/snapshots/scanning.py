@@ -65,9 +65,10 @@ class ScannedPages:
         nulls = 0
         for path in self.paths:
             file = parquet.ParquetFile(path)
-            column = file.schema_arrow.get_field_index(name)
+            # Parquet counts the leaves of nested fields, Arrow the fields.
+            leaf = next((at for at in range(len(file.schema)) if file.schema.column(at).path == name), None)
             for group in range(file.num_row_groups):
-                statistics = file.metadata.row_group(group).column(column).statistics
+                statistics = None if leaf is None else file.metadata.row_group(group).column(leaf).statistics
                 if statistics is None or not statistics.has_null_count:
                     nulls += file.read_row_group(group, columns=[name]).column(0).null_count
                 else:

@@ -6,6 +6,7 @@ landed. What a snapshot is, and its form in a folder, belongs to `landing`; how 
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
@@ -22,6 +23,8 @@ from fulfillment_pipelines.snapshots.landing import LandedSnapshot, LandingArea,
 from fulfillment_pipelines.stores.object_store import SCHEME, ObjectStore
 
 _MANIFEST: Final = "manifest.json"
+
+_Identity = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class SharedLandingArea(LandingArea):
         listed_at, identities = self._listed.get(feed, (float("-inf"), frozenset()))
         if now - listed_at >= self._listing_seconds:
             found = self._below(f"{self._root}/{system}/{entity}", arrow_files.FileType.Directory)
-            identities = frozenset(path.rpartition("/")[2] for path in found)
+            identities = frozenset(folder.base_name for folder in found)
             self._listed[feed] = now, identities
         return sorted(identities)
 
@@ -132,10 +135,9 @@ class SharedLandingArea(LandingArea):
         Raises:
             RetryableError: The store does not answer.
         """
-        for path in self._below(self._root, arrow_files.FileType.File, recursive=True):
-            system, entity, snapshot_id, name = path.split("/")[-4:]
-            if name == _MANIFEST:
-                yield system, entity, snapshot_id
+        for identity, file in self._objects():
+            if file.base_name == _MANIFEST:
+                yield identity
 
     def remove(self, system: str, entity: str, snapshot_id: str) -> None:
         """Remove a snapshot from the store and from this machine, its manifest first: without it, nothing has landed.
@@ -147,19 +149,53 @@ class SharedLandingArea(LandingArea):
         try:
             with suppress(FileNotFoundError):
                 self._files.delete_file(f"{prefix}/{_MANIFEST}")
+            # Each by itself: after a crash between the two, the manifest alone is gone.
+            with suppress(FileNotFoundError):
                 self._files.delete_dir(prefix)
         except OSError as error:
             raise _no_answer(error) from error
         super().remove(system, entity, snapshot_id)
         self._listed.pop((system, entity), None)
 
-    def _below(self, prefix: str, kind: arrow_files.FileType, *, recursive: bool = False) -> list[str]:
+    def remove_parts(self, before: datetime) -> int:
+        """Remove uploads and removals that never ended, and this machine's copies of what the store has no longer.
+
+        Raises:
+            RetryableError: The store does not answer.
+        """
+        landed: set[_Identity] = set()
+        touched_at: dict[_Identity, datetime] = {}
+        for identity, file in self._objects():
+            touched_at[identity] = max(file.mtime, touched_at.get(identity, file.mtime))
+            if file.base_name == _MANIFEST:
+                landed.add(identity)
+        unended = [identity for identity, at in touched_at.items() if identity not in landed and at < before]
+        for identity in unended:
+            self.remove(*identity)
+        return len(unended) + self._remove_copies(landed, before) + super().remove_parts(before)
+
+    def _objects(self) -> Iterator[tuple[_Identity, arrow_files.FileInfo]]:
+        """Return every object of a snapshot with the snapshot's identity; what else people put there is left alone."""
+        for file in self._below(self._root, arrow_files.FileType.File, recursive=True):
+            match file.path.removeprefix(f"{self._root}/").split("/"):
+                case [system, entity, snapshot_id, _]:
+                    yield (system, entity, snapshot_id), file
+
+    def _remove_copies(self, landed: Container[_Identity], before: datetime) -> int:
+        """Remove copies of what is in the store no longer; a younger one may be on its way there."""
+        copies = [self._copies.joinpath(*identity) for identity in super().everything() if identity not in landed]
+        old = [copy for copy in copies if copy.stat().st_mtime < before.timestamp()]
+        for copy in old:
+            shutil.rmtree(copy, ignore_errors=True)
+        return len(old)
+
+    def _below(self, prefix: str, kind: arrow_files.FileType, *, recursive: bool = False) -> list[arrow_files.FileInfo]:
         selector = arrow_files.FileSelector(prefix, allow_not_found=True, recursive=recursive)
         try:
             found = self._files.get_file_info(selector)
         except OSError as error:
             raise _no_answer(error) from error
-        return sorted(info.path for info in found if info.type is kind)
+        return sorted((info for info in found if info.type is kind), key=lambda info: info.path)
 
     def _landed(self, prefix: str) -> LandedSnapshot | None:
         """Return a snapshot; None while its manifest is not there yet."""

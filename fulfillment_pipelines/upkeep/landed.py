@@ -8,7 +8,6 @@ unless a case, a quarantined row or a change of shape names it. What a case name
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from fulfillment_pipelines.snapshots.landing import PART_SUFFIX, LandingArea
+from fulfillment_pipelines.snapshots.landing import LandingArea
 from fulfillment_pipelines.upkeep.effects import Effect, Stock
 from fulfillment_pipelines.warehouse import Warehouse, query_rows
 
@@ -118,13 +117,6 @@ class LandedFiles:
         for snapshot in snapshots:
             self.area.remove(snapshot.system, snapshot.entity, snapshot.snapshot_id)
 
-    def remove_parts(self, before: datetime) -> int:
-        """Remove what a crash left half written, and return how many; one that is being written is younger."""
-        parts = [part for part in self.folder.glob("*/*/*" + PART_SUFFIX) if part.stat().st_mtime < before.timestamp()]
-        for part in parts:
-            shutil.rmtree(part, ignore_errors=True)
-        return len(parts)
-
     def identities(self) -> pa.Table:
         """Return `system`, `entity` and `snapshot_id` of every landed snapshot."""
         columns = list(zip(*self.area.everything(), strict=True)) or [(), (), ()]
@@ -159,7 +151,7 @@ def let_go(
         after = before_it - sum(leaving, Stock())
     else:
         landed.remove(going)
-        counts["parts_removed"] = landed.remove_parts(half_written_before)
+        counts["parts_removed"] = landed.area.remove_parts(half_written_before)
         after = Stock.of(landed.folder)
     return Effect(NAME, before_it, after, counts=counts, kept=tuple(_reasons(old)))
 

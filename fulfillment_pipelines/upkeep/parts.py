@@ -11,7 +11,8 @@ from typing import Final, Protocol
 from fulfillment_pipelines.corrections.retaining.evidence import snapshots_named
 from fulfillment_pipelines.corrections.retaining.retention import Retention
 from fulfillment_pipelines.corrections.retaining.retention_policy import PlatformPeriods
-from fulfillment_pipelines.loop.platform import Platform, audit_archive_folder, runtime_folder
+from fulfillment_pipelines.errors import ConfigurationError
+from fulfillment_pipelines.loop.platform import Platform, lasting_archive_folder, runtime_folder
 from fulfillment_pipelines.upkeep import decided, lake, landed, operations
 from fulfillment_pipelines.upkeep.effects import Effect
 from fulfillment_pipelines.upkeep.landed import LandedFiles
@@ -70,7 +71,11 @@ def _lake(platform: Platform, *, dry_run: bool) -> Effect:
 
 def _ledger(platform: Platform, *, dry_run: bool) -> Effect:
     policies = platform.policies
-    folder = audit_archive_folder(platform.settings, platform.distributor)
+    try:
+        folder = lasting_archive_folder(platform.settings, platform.distributor)
+    except ConfigurationError as error:
+        # The other parts need no such folder, and would fill the disk meanwhile.
+        return Effect(decided.NAME, kept=(f"Nothing of the ledger was let go of. {error}",))
     retention = Retention(policies.retention, policies.version, folder)
     actor, now = platform.settings.actor, platform.clock.now()
     return decided.let_go(platform.ledger, retention, actor=actor, now=now, dry_run=dry_run)

@@ -21,6 +21,7 @@ from fulfillment_pipelines.cli import app
 from fulfillment_pipelines.loop.platform import LEDGER_PASSWORD
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.stores import object_store, postgres_catalog
+from fulfillment_pipelines.stores.lake_location import LakeLocation
 
 OLDEST_KUBERNETES = "1.32"
 PINNED = re.compile(r"^[\w./-]+:\d+\.\d+[\w.-]*$")
@@ -52,7 +53,8 @@ def _scripts() -> set[str]:
 def _commands(compose: dict[str, Any], live_pod: dict[str, Any]) -> list[list[str]]:
     of_services = [service["command"] for service in compose.values() if "command" in service]
     checks = [service["healthcheck"]["test"][1:] for service in compose.values() if "healthcheck" in service]
-    return [*of_services, *(check for check in checks if check[0] != "pg_isready"), live_pod["command"]]
+    of_pod = [live_pod["command"], live_pod["livenessProbe"]["exec"]["command"]]
+    return [*of_services, *(check for check in checks if check[0] != "pg_isready"), *of_pod]
 
 
 def _images(compose: dict[str, Any], live_pod: dict[str, Any], values: dict[str, Any], deploy: Path) -> Iterator[str]:
@@ -103,6 +105,22 @@ def test_every_process_of_the_product_is_told_the_same_stores(environments: dict
         assert environments["live pod"][name] == environments["code server"][name]
 
 
+def test_what_the_upkeep_archives_outlasts_every_process(
+    compose: dict[str, Any], code_server: dict[str, Any], deploy: Path
+) -> None:
+    claim = yaml.safe_load((deploy / "kubernetes" / "audit-archive.yaml").read_text(encoding="utf-8"))
+    folder = next(one["value"] for one in code_server["env"] if one["name"] == "FULFILLMENT_AUDIT_ARCHIVE_DIR")
+    mounted = next(mount["name"] for mount in code_server["volumeMounts"] if mount["mountPath"] == folder)
+    volume = next(one for one in code_server["volumes"] if one["name"] == mounted)
+    composed = yaml.safe_load((deploy / "compose.yaml").read_text(encoding="utf-8"))
+
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    for name in ("code", "daemon", "live"):
+        archive = compose[name]["environment"]["FULFILLMENT_AUDIT_ARCHIVE_DIR"]
+        named = {entry.split(":")[1]: entry.split(":")[0] for entry in compose[name]["volumes"]}
+        assert named[archive] in composed["volumes"], name
+
+
 def test_no_secret_is_written_down(environments: dict[str, dict[str, Any]], deploy: Path) -> None:
     for process, environment in environments.items():
         for name, value in environment.items():
@@ -130,6 +148,12 @@ def test_every_command_exists(compose: dict[str, Any], live_pod: dict[str, Any])
         if command[0] == "fulfillment":
             asked = CliRunner().invoke(app, [*command[1:], "--help"])
             assert asked.exit_code == 0, asked.output
+
+
+def test_the_live_pod_is_given_the_time_that_it_may_wait_for_the_lake(live_pod: dict[str, Any]) -> None:
+    probe, waits = live_pod["livenessProbe"], LakeLocation("postgres:", "s3://lake", Path("lock")).lock_timeout_seconds
+
+    assert probe["periodSeconds"] * probe["failureThreshold"] > waits
 
 
 def test_only_the_webserver_is_reached_from_outside_and_only_from_this_machine(compose: dict[str, Any]) -> None:

@@ -128,6 +128,25 @@ def test_what_protects_overtakes_what_a_slow_target_was_given_before(
     _until(lambda: len(finance.begun) == 16)
 
 
+def test_a_worker_goes_on_after_an_error_that_nobody_foresaw(
+    approve: Approve, deliveries: Callable[..., Deliveries], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors, original = [ZeroDivisionError()], Dispatcher.run
+
+    def run(dispatcher: Dispatcher, **how: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return original(dispatcher, **how)
+
+    monkeypatch.setattr(Dispatcher, "run", run)
+    finance = GatedSink()
+    finance.gate.release(1)
+    approve(unbilled, "SO-1")
+    deliveries(finance=finance)
+    _until(lambda: len(finance.begun) == 1)
+    assert errors == []
+
+
 def test_a_target_that_hangs_holds_up_no_other(approve: Approve, deliveries: Callable[..., Deliveries]) -> None:
     slow, quick = GatedSink(), GatedSink()
     quick.gate.release(100)

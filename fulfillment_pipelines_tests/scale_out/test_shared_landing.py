@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,11 @@ def _land(area: LandingArea, *, hour: int = 12) -> LandedSnapshot:
     pages = [Page(f"{number}.json", content, PageFormat.JSON) for number, content in enumerate((b"[1]", b"[2]"))]
     snapshot = Snapshot("erp", "orders", Scope(), NOON.replace(hour=hour), pages, declared_rows=2)
     return area.land(snapshot, contract_version="1", pulled_at=NOON, duration_seconds=0.5)
+
+
+def _objects(bucket: ObjectStore) -> list[str]:
+    """Return the files below the landing area, without the markers of folders."""
+    return [path for path in bucket.keys("lake/landing") if not path.endswith("/")]
 
 
 def test_what_one_machine_landed_is_read_byte_for_byte_by_another(machine: Machine) -> None:
@@ -109,6 +114,42 @@ def test_a_snapshot_that_is_let_go_of_is_gone_for_every_machine(machine: Machine
     assert list(machine("one").everything()) == [("erp", "orders", kept.snapshot_id)]
     assert [one.manifest for one in machine("one").landed("erp", "orders")] == [kept]
     assert [path for path in bucket.keys("lake/landing") if gone.snapshot_id in path] == []
+
+
+def test_a_removal_that_a_crash_broke_off_is_ended_when_it_is_asked_for_again(
+    machine: Machine, bucket: ObjectStore
+) -> None:
+    landed = _land(machine("one"))
+    bucket.files.delete_file(f"lake/landing/erp/orders/{landed.manifest.snapshot_id}/manifest.json")
+
+    for _ in range(2):
+        machine("one").remove("erp", "orders", landed.manifest.snapshot_id)
+
+    assert _objects(bucket) == []
+    assert not landed.directory.exists()
+
+
+def test_an_upload_that_never_ended_is_swept_and_what_has_landed_stays(machine: Machine, bucket: ObjectStore) -> None:
+    unended, whole = _land(machine("one"), hour=13), _land(machine("one"), hour=14)
+    bucket.files.delete_file(f"lake/landing/erp/orders/{unended.manifest.snapshot_id}/manifest.json")
+    area, now = machine("two"), datetime.now(UTC)
+
+    assert area.remove_parts(now - timedelta(days=1)) == 0
+    assert any(unended.manifest.snapshot_id in path for path in _objects(bucket))
+
+    bucket.put("lake/landing/README.txt", b"ours")
+    assert area.remove_parts(now + timedelta(minutes=1)) == 1
+    assert {path.split("/")[-2] for path in _objects(bucket)} == {whole.manifest.snapshot_id, "landing"}
+
+
+def test_a_copy_of_what_another_machine_let_go_of_is_swept(machine: Machine) -> None:
+    gone, kept = _land(machine("one"), hour=13), _land(machine("one"), hour=14)
+    machine("two").remove("erp", "orders", gone.manifest.snapshot_id)
+    area, now = machine("one"), datetime.now(UTC)
+
+    assert (area.remove_parts(now - timedelta(days=1)), gone.directory.exists()) == (0, True)
+    assert area.remove_parts(now + timedelta(minutes=1)) == 1
+    assert (gone.directory.exists(), kept.directory.exists()) == (False, True)
 
 
 def test_a_manifest_that_was_damaged_is_named(machine: Machine, bucket: ObjectStore) -> None:

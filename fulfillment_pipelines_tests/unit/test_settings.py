@@ -97,6 +97,30 @@ def test_malformed_address_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> N
     assert "hunter2" not in f"{raised.value} {raised.value.__cause__}"
 
 
+@pytest.mark.parametrize(
+    ("lake", "landing"),
+    [
+        ("s3://bucket/lake", "s3://bucket/lake/landing"),
+        ("s3://bucket", "s3://bucket/landing"),
+        ("s3://bucket/landing/lake", "s3://bucket/landing/"),
+        ("s3://bucket/both/", "s3://bucket/both"),
+    ],
+)
+@pytest.mark.usefixtures("root")
+def test_landed_files_within_the_lake_are_refused(monkeypatch: pytest.MonkeyPatch, lake: str, landing: str) -> None:
+    monkeypatch.setenv("FULFILLMENT_LAKE_DATA_URL", lake)
+    monkeypatch.setenv("FULFILLMENT_LANDING_URL", landing)
+    with pytest.raises(ConfigurationError, match="lie within each other"):
+        read_settings()
+
+
+@pytest.mark.usefixtures("root")
+def test_landed_files_beside_the_lake_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FULFILLMENT_LAKE_DATA_URL", "s3://bucket/lake")
+    monkeypatch.setenv("FULFILLMENT_LANDING_URL", "s3://bucket/lake-landing")
+    assert read_settings().landing_url == "s3://bucket/lake-landing"
+
+
 def test_unknown_variable_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FULFILLMENT_LEGDER_URL", "sqlite://")
     with pytest.raises(ConfigurationError, match="FULFILLMENT_LEGDER_URL") as raised:

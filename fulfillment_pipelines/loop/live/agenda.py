@@ -5,7 +5,8 @@ systems that have news, every other that goes on from a cursor, so that the answ
 that can only be read whole are asked when their own turn comes. What a comparison still sees too early is no break:
 a verdict is given only when the watermark of its slowest input has passed the moment from which the difference counts.
 
-A declared rate limit is kept by asking no more often than half of it allows; the other half is for corrections.
+A system with a declared rate limit is asked no more often than half of it allows for one page of each entity; that
+further pages leave the other half to corrections, too, is seen to where they are asked for.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def goes_on_from_cursors(declaration: SystemDeclaration) -> bool:
 
 
 def least_seconds_between(declaration: SystemDeclaration) -> float:
-    """Return how far apart two looks at a system are at least, so that looking takes half of its rate at most."""
+    """Return how far apart two looks at a system are at least, so that first pages take half of its rate at most."""
     if not isinstance(declaration, HttpDeclaration) or declaration.transport.rate is None:
         return 0.0
     rate = declaration.transport.rate

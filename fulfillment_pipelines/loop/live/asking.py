@@ -136,27 +136,33 @@ class Asker:
     def _ask_feed(self, feed: CanonicalFeed) -> FeedAnswer:
         name = (feed.system, feed.entity)
         attempted_at, began = self._platform.machine_clock.now(), self._monotonic()
-        scope = Scope(since=self._cursors.get(name), most_rows=self._most_rows)
+        scope = Scope(since=self._cursors.get(name), most_rows=self._most_rows, leaves_room=True)
         try:
             snapshot = self._platform.registry.source(*name).pull(scope)
+            shown = fingerprint(snapshot, feed.layout.records_path)
+            is_new = self._seen.get(name) != shown
+            landed = self._land(feed, snapshot, attempted_at, began) if is_new else None
         except (RetryableError, BadDataError, RejectedError) as error:
             return FeedAnswer(_failed(feed, attempted_at, error))
-        shown = fingerprint(snapshot, feed.layout.records_path)
+        # Only now: what could not be landed is asked for again.
+        self._seen[name] = shown
         if snapshot.cursor is not None and snapshot.complete:
             self._cursors[name] = snapshot.cursor
         state, problem = self._state_of(feed, snapshot)
-        if self._seen.get(name) == shown:
+        if landed is None:
             attempt = PullAttempt(*name, attempted_at, None, state, problem, as_of=snapshot.as_of)
             return FeedAnswer(attempt, has_more=snapshot.has_more)
-        landed = self._platform.landing.land(
+        return FeedAnswer(PullAttempt(*name, attempted_at, landed, state, problem), (feed, landed), snapshot.has_more)
+
+    def _land(
+        self, feed: CanonicalFeed, snapshot: Snapshot, attempted_at: datetime, began_seconds: float
+    ) -> LandedSnapshot:
+        return self._platform.landing.land(
             snapshot,
             contract_version=self._platform.registry.declaration(feed.system).contract_version,
             pulled_at=attempted_at,
-            duration_seconds=self._monotonic() - began,
+            duration_seconds=self._monotonic() - began_seconds,
         )
-        self._seen[name] = shown
-        attempt = PullAttempt(*name, attempted_at, landed, state, problem)
-        return FeedAnswer(attempt, (feed, landed), snapshot.has_more)
 
     def _state_of(self, feed: CanonicalFeed, snapshot: Snapshot) -> tuple[FeedState, str]:
         """A feed that is still behind is partial: what it has not told yet must not be taken for missing."""

@@ -7,20 +7,22 @@ protective falls due for its system. What a delivery does belongs in `correction
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.domain.clock import FixedClock, ReportedClock
-from fulfillment_pipelines.errors import FulfillmentError, RetryableError
 from fulfillment_pipelines.ledger.backlog import BacklogLine, read_backlog
+from fulfillment_pipelines.loop.live.keeping_on import keep_on
 from fulfillment_pipelines.loop.platform import Platform
 
 _CARE_SECONDS: Final = 30.0
-_STOP_SECONDS: Final = 0.8
+_STOP_SECONDS: Final = 5.0
 _MOST_URGENT: Final = 0
 
 
@@ -70,9 +72,10 @@ class Deliveries:
         for worker in self._workers.values():
             worker.due.set()
         self._looks.set()
+        deadline = time.monotonic() + _STOP_SECONDS
         for thread in (self._watch, *(worker.thread for worker in self._workers.values())):
             if thread is not None and thread.is_alive():
-                thread.join(_STOP_SECONDS / (len(self._workers) + 1))
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def tell(self, now: datetime) -> None:
         """Say what time it is for the deployment, and that something may have fallen due."""
@@ -94,36 +97,35 @@ class Deliveries:
         return self._platform.new_dispatcher(self._clock, leaves_out=others)
 
     def _watch_backlog(self) -> None:
+        keep_on(self._look, stop=self._stop, trouble=self._trouble, who="deliver-watch")
+
+    def _look(self) -> None:
         """Look what is due, often and without waiting for a writer; who has nothing to do is not woken."""
-        idle_seconds = self._platform.policies.delivery.workers.idle_seconds
-        while not self._stop.is_set():
-            self._looks.wait(idle_seconds)
-            self._looks.clear()
-            try:
-                with self._platform.ledger.reading() as work:
-                    self._backlog = tuple(read_backlog(work))
-            except RetryableError as error:
-                self._trouble(str(error))
+        self._looks.wait(self._platform.policies.delivery.workers.idle_seconds)
+        self._looks.clear()
+        with self._platform.ledger.reading() as work:
+            backlog = tuple(read_backlog(work))
+        for line in backlog:
+            worker = self._workers.get(line.via)
+            if worker is None or line.rows <= line.in_hand or line.next_due_at > self._clock.now():
                 continue
-            for line in self._backlog:
-                worker = self._workers.get(line.via)
-                if worker is None or line.rows <= line.in_hand or line.next_due_at > self._clock.now():
-                    continue
-                if line.priority == _MOST_URGENT:
-                    worker.urgent.set()
-                worker.due.set()
+            if line.priority == _MOST_URGENT:
+                worker.urgent.set()
+            worker.due.set()
+        # Last: whoever sees the backlog may count on its workers having been woken.
+        self._backlog = backlog
 
     def _work(self, worker: _Worker) -> None:
-        def should_stop() -> bool:
-            return self._stop.is_set() or worker.urgent.is_set()
+        keep_on(partial(self._deliver, worker), stop=self._stop, trouble=self._trouble, who=worker.system)
 
-        while not self._stop.is_set():
-            # From time to time also unbidden: a worker that died may have left a lease behind.
-            worker.due.wait(_CARE_SECONDS)
-            worker.due.clear()
-            worker.urgent.clear()
-            try:
-                if not self._stop.is_set():
-                    self._delivered[worker.system] += worker.dispatcher.run(should_stop=should_stop).total
-            except FulfillmentError as error:
-                self._trouble(f"{worker.system}: {error}")
+    def _deliver(self, worker: _Worker) -> None:
+        # From time to time also unbidden: a worker that died may have left a lease behind.
+        worker.due.wait(_CARE_SECONDS)
+        worker.due.clear()
+        worker.urgent.clear()
+        if not self._stop.is_set():
+            should_stop = partial(self._should_stop, worker)
+            self._delivered[worker.system] += worker.dispatcher.run(should_stop=should_stop).total
+
+    def _should_stop(self, worker: _Worker) -> bool:
+        return self._stop.is_set() or worker.urgent.is_set()

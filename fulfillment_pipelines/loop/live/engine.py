@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
-from fulfillment_pipelines.errors import InvariantError, RetryableError
+from fulfillment_pipelines.errors import FulfillmentError, InvariantError, RetryableError
 from fulfillment_pipelines.ledger.backlog import BacklogLine
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.live.agenda import Agenda
@@ -27,6 +28,7 @@ from fulfillment_pipelines.loop.live.watching import Watch
 from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 
 _BEAT_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 5.0
 _MERGE: Final = "call ducklake_merge_adjacent_files('lake')"
 
 
@@ -91,16 +93,10 @@ class LiveLoop:
         Raises:
             ConfigurationError: A declaration, a secret or an SQL file is wrong.
         """
-        self._beat("catching up", at_once=True)
-        stages.admit(self._platform)  # what was landed by a loop that was killed
-        asker = Asker(
-            self._platform, most_rows=self._pace.most_rows, answered=self._bell.wake, monotonic=self._monotonic
-        )
+        # First: what was approved before need not wait for the lake.
         self._deliveries.start()
-        self._watch.start()
         try:
-            while not self._stop.is_set():
-                self._turn(asker)
+            self._take_turns()
         finally:
             self._watch.stop()
             self._deliveries.stop()
@@ -109,6 +105,28 @@ class LiveLoop:
     def wake(self) -> None:
         """Let the loop look around, for example because it is to stop; may be called from anywhere."""
         self._bell.wake()
+
+    def _caught_up(self) -> Asker | None:
+        """Admit what was landed by a loop that was killed, however long the lake is busy; None where it is to end."""
+        while not self._stop.is_set():
+            self._beat("catching up", at_once=True)
+            try:
+                stages.admit(self._platform, done=lambda _admission: self._beat("catching up"))
+                return Asker(
+                    self._platform, most_rows=self._pace.most_rows, answered=self._bell.wake, monotonic=self._monotonic
+                )
+            except RetryableError as error:
+                self._note_trouble(str(error))
+                self._stop.wait(_AGAIN_SECONDS)
+        return None
+
+    def _take_turns(self) -> None:
+        asker = self._caught_up()
+        if asker is None:
+            return
+        self._watch.start()
+        while not self._stop.is_set():
+            self._turn(asker)
 
     def _turn(self, asker: Asker) -> None:
         self._beat("waiting")
@@ -159,7 +177,10 @@ class LiveLoop:
             self._note_trouble(str(error))
             if self._rounds.revisits_all:  # it does not wait for news
                 self._last_round = float("-inf")
-        self._listener.round(result, self._status)
+        try:
+            self._listener.round(result, self._status)
+        except FulfillmentError as error:
+            self._note_trouble(str(error))
         if self._status.rounds - self._merged_at_round >= self._pace.merge_rounds:
             self._merge_files()
 
@@ -189,7 +210,8 @@ class LiveLoop:
 
     def _note_trouble(self, words: str) -> None:
         self._status = self._status.model_copy(update={"trouble": words})
-        self._listener.trouble(words)
+        with suppress(OSError):  # a full disk or a closed terminal: the status has the words
+            self._listener.trouble(words)
 
     def _beat(self, doing: str, *, at_once: bool = False) -> None:
         """Show where it is: at most once a second while it waits, and at once before what may take long."""

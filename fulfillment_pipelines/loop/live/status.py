@@ -20,7 +20,6 @@ class SystemLag(BaseModel):
         as_of: The moment the oldest of its feeds speaks of; None before all have answered.
         lag_seconds: How long that is ago.
         asked_seconds: How long its last answer took.
-        is_asked: Whether its answer is awaited now.
         has_more: Whether it has more to tell than it could at once.
         state: OK, PARTIAL or FAILED: the worst of its feeds.
         problem: Why it is not OK.
@@ -31,7 +30,6 @@ class SystemLag(BaseModel):
     as_of: AwareDatetime | None = None
     lag_seconds: float | None = None
     asked_seconds: float = 0.0
-    is_asked: bool = False
     has_more: bool = False
     state: str = "OK"
     problem: str = ""

@@ -43,6 +43,17 @@ def test_reading_goes_on_after_a_message(ledger: Ledger) -> None:
     assert inbox.read("carrier", "a", third.sequence_no) == []
 
 
+def test_who_sent_something_since_a_message_is_told_and_nothing_where_none_came(ledger: Ledger) -> None:
+    inbox = LedgerInbox(ledger)
+    assert inbox.senders_after(0) == (0, frozenset())
+    inbox.keep([message("a", 1), InboxMessage("portal", "a", "1", _NOON, b"{}")])
+    first, senders = inbox.senders_after(0)
+    assert senders == {"carrier", "portal"}
+    assert inbox.senders_after(first) == (first, frozenset())
+    inbox.keep([message("a", 1), message("b", 2)])
+    assert inbox.senders_after(first) == (inbox.read("carrier", "b", 0)[-1].sequence_no, {"carrier"})
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries=_DELIVERIES)
 def test_any_order_of_deliveries_gives_each_message_once(

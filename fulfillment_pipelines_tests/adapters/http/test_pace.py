@@ -12,7 +12,7 @@ from fulfillment_pipelines.domain.correction import Correction
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.errors import RetryableError, SystemDownError
 from fulfillment_pipelines.systems.declaration.http import Rate
-from fulfillment_pipelines.systems.transports.http.pace import Pace
+from fulfillment_pipelines.systems.transports.http.pace import Pace, half_of
 from fulfillment_pipelines.systems.transports.http.system import HttpSystem
 
 Connect = Callable[..., HttpSystem]
@@ -108,6 +108,30 @@ def test_worker_that_holds_a_correction_is_told_to_come_back_instead_of_waiting(
     with pytest.raises(SystemDownError, match="`rate`"):
         sink.read_back(correction())
     assert (len(server.requests), time.now) == (1, 15.0)
+
+
+def test_reading_many_pages_leaves_half_of_the_rate_to_corrections(
+    connect: Connect, server: Any, correction: Callable[..., Correction]
+) -> None:
+    time, reads, sent = Time(), [], []
+
+    def answer(asked: Any) -> Any:
+        if asked.path != "/lines":
+            return server.answer(200, {"id": 1})
+        reads.append(time.now)
+        return server.answer(200, server.page(*["L"] * (len(reads) < 6)))
+
+    server.script = answer
+    system = connect(DECLARED, transport="rate: {requests: 4, per_seconds: 10}", options=time.options)
+    assert system.source("lines").pull(Scope(leaves_room=True)).complete
+    for number in range(2):
+        system.sink().apply(correction(key=f"key-{number}"))
+        sent.append(time.now)
+    assert (reads, sent) == ([0, 0, 10, 10, 20, 20], [20, 20])
+
+
+def test_reading_takes_one_request_in_twice_the_time_where_only_one_is_allowed() -> None:
+    assert half_of(Rate(requests=1, per_seconds=5)) == Rate(requests=1, per_seconds=10)
 
 
 def test_threads_share_the_pace(connect: Connect, server: Any) -> None:

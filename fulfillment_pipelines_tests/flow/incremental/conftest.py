@@ -180,10 +180,12 @@ def _write_project(folder: Path) -> None:
     (folder / "distributor.yaml").write_text(json.dumps(distributor))
 
 
-def _watching(folder: Path, name: str, clock: FixedClock, systems: Mapping[str, MemorySystem]) -> Platform:
+def _watching(
+    folder: Path, name: str, clock: FixedClock, systems: Mapping[str, MemorySystem], *, on_disk: bool = False
+) -> Platform:
     settings = Settings(project_root=folder, runtime_dir=folder / name, duckdb_threads=1)
     platform = build_platform(
-        settings.model_copy(update={"lake_catalog": "scratch:"}),
+        settings if on_disk else settings.model_copy(update={"lake_catalog": "scratch:"}),
         config=folder / "distributor.yaml",
         clock=clock,
         ready_made=list(systems.values()),
@@ -202,10 +204,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def open_world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Any]:
-    """Return a function that opens a new world for the length of a block."""
+    """Return a function that opens a new world for the length of a block.
+
+    What watches it incrementally may do so in a real lake, which knows more of its tables than one of memory.
+    """
 
     @contextmanager
-    def opened() -> Iterator[World]:
+    def opened(*, on_disk: bool = False) -> Iterator[World]:
         clock = FixedClock(NOON)
         systems: dict[str, MemorySystem] = {}
         for file in sorted(project.glob("*.yaml")):
@@ -215,7 +220,7 @@ def open_world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
                 systems[declaration.name] = MemorySystem(declaration, clock)
         names = tmp_path_factory.mktemp("world").name
         with (
-            closing(_watching(project, f"{names}-incremental", clock, systems)) as incremental,
+            closing(_watching(project, f"{names}-incremental", clock, systems, on_disk=on_disk)) as incremental,
             closing(_watching(project, f"{names}-full", clock, systems)) as full,
         ):
             yield World(systems, clock, incremental, full)

@@ -11,8 +11,12 @@ import pytest
 
 from fulfillment_pipelines.domain.inbox import InboxMessage
 from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
+from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.loop import stages
+from fulfillment_pipelines.loop.live import engine
 from fulfillment_pipelines.loop.live.charge import in_charge
+from fulfillment_pipelines.loop.live.deliveries import Deliveries
+from fulfillment_pipelines.loop.live.rounds import RoundResult
 from fulfillment_pipelines.loop.live.status import read_status
 from fulfillment_pipelines.loop.platform import runtime_folder
 from fulfillment_pipelines.reconcile.runner import Reconciliation, Violation
@@ -77,7 +81,7 @@ def test_a_system_that_hangs_holds_up_no_other_and_not_the_end(make_live: Any, m
 
 
 def test_the_loop_shows_itself_and_how_far_behind_each_system_is(make_live: Any) -> None:
-    live = make_live()
+    live = make_live(patience_seconds=60)
     folder = runtime_folder(live.platform.settings, live.platform.distributor)
     with in_charge(folder):
         live.thread.start()
@@ -123,3 +127,59 @@ def test_a_broken_promise_decides_nothing_and_the_next_round_revisits_everything
     live.until(lambda: len(live.rounds) > 1)
     assert [one.decisions is None for one in live.rounds[:2]] == [True, False]
     assert fulls[:2] == [False, True]
+
+
+def test_what_could_not_be_landed_is_asked_for_again(make_live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = make_live()
+    live.thread.start()
+    live.until(lambda: "wms_east" in live.loop.status.systems)
+    full_disks, original = [RetryableError("The disk is full.")], type(live.platform.landing).land
+
+    def land(landing: Any, snapshot: Snapshot, **more: Any) -> Any:
+        if full_disks:
+            raise full_disks.pop()
+        return original(landing, snapshot, **more)
+
+    monkeypatch.setattr(type(live.platform.landing), "land", land)
+    live.write_holds(1, 2)
+    live.until(lambda: live.landed_rows("wms_east")[-1:] == [2])
+    assert full_disks == []
+
+
+def test_a_lake_that_is_busy_at_the_start_is_waited_for_and_what_was_approved_goes_out_meanwhile(
+    make_live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    admit, start = stages.admit, Deliveries.start
+
+    def busy_once(*platform: Any, **more: Any) -> Any:
+        begun.append("catching up")
+        if begun.count("catching up") == 1:
+            raise RetryableError("Another process writes the lake.")
+        return admit(*platform, **more)
+
+    def started(deliveries: Deliveries) -> None:
+        begun.append("delivering")
+        start(deliveries)
+
+    monkeypatch.setattr(engine, "_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(stages, "admit", busy_once)
+    monkeypatch.setattr(Deliveries, "start", started)
+    live = make_live()
+    live.thread.start()
+    live.until(lambda: bool(live.rounds))
+    assert begun[:3] == ["delivering", "catching up", "catching up"]
+
+
+def test_a_round_of_which_nobody_can_be_told_does_not_end_the_loop(make_live: Any) -> None:
+    class _Deaf(list[RoundResult]):
+        def append(self, result: RoundResult) -> None:
+            super().append(result)
+            raise RetryableError("The lake is busy.")
+
+    live = make_live()
+    live.rounds = _Deaf()
+    live.thread.start()
+    live.until(lambda: live.loop.status.trouble == "The lake is busy.")
+    live.write_holds(1, 2)
+    live.until(lambda: live.landed_rows("wms_east")[-1:] == [2])

@@ -43,6 +43,33 @@ def test_one_part_may_be_run_alone_and_is_shown_as_a_table(runtime: Path, fulfil
     assert (said.exit_code, "operations" in said.stdout, "lake" in said.stdout) == (0, True, False)
 
 
+def test_the_ledger_is_left_as_it_is_where_no_place_for_archives_outlasts_the_machine(
+    monkeypatch: pytest.MonkeyPatch, runtime: Path, fulfillment: Fulfillment
+) -> None:
+    del runtime
+    monkeypatch.setenv("FULFILLMENT_LANDING_URL", "s3://bucket/landing")
+    parts = ("upkeep", "--only", "ledger", "--only", "lake", "--json")
+
+    ledger, lake = fulfillment(*parts).json()
+    refused = fulfillment("audit", "retain")
+
+    assert "FULFILLMENT_AUDIT_ARCHIVE_DIR" in ledger["kept"][0]
+    assert (ledger["counts"], "files_removed" in lake["counts"]) == ({}, True)
+    assert (refused.exit_code, "FULFILLMENT_AUDIT_ARCHIVE_DIR" in refused.stderr) == (2, True)
+
+
+def test_the_ledger_is_kept_small_where_a_folder_for_archives_is_named(
+    monkeypatch: pytest.MonkeyPatch, runtime: Path, fulfillment: Fulfillment, tmp_path: Path
+) -> None:
+    del runtime
+    monkeypatch.setenv("FULFILLMENT_LANDING_URL", "s3://bucket/landing")
+    monkeypatch.setenv("FULFILLMENT_AUDIT_ARCHIVE_DIR", str(tmp_path / "archive"))
+
+    (ledger,) = fulfillment("upkeep", "--only", "ledger", "--json").json()
+
+    assert (ledger["counts"]["audit_rows_archived"], ledger["kept"]) == (0, [])
+
+
 def test_a_part_that_does_not_exist_is_refused_with_those_that_do(fulfillment: Fulfillment) -> None:
     said = fulfillment("upkeep", "--only", "attic")
     assert said.exit_code == 2

@@ -107,6 +107,44 @@ def test_a_supervisor_that_is_killed_leaves_no_process_behind(tmp_path: Path) ->
     _until(lambda: not _runs(parent) and not _runs(child))
 
 
+_GUARDIAN_LOST = """
+import os, pathlib, signal, sys, threading
+from fulfillment_pipelines.orchestration.processes import Part, Supervisor
+folder = pathlib.Path(sys.argv[1])
+never, logs = threading.Event(), folder / "logs"
+with Supervisor(os.environ, folder=folder, logs=logs, interrupted=never, say=print) as supervisor:
+    supervisor.start(Part("parent", [sys.executable, "-c", sys.argv[2], str(folder / "first")]))
+    supervisor._guardian.kill()
+    supervisor._guardian.wait()
+    supervisor.start(Part("parent", [sys.executable, "-c", sys.argv[2], str(folder / "second")]))
+    supervisor.require_all()
+    print(*(running.process.pid for running in supervisor._running), flush=True)
+    threading.Event().wait(600)
+"""
+
+
+def test_a_guardian_that_is_lost_is_replaced_and_the_new_one_knows_all_processes(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _GUARDIAN_LOST, str(tmp_path), _PARENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervising:
+        assert supervising.stdout is not None
+        assert "guardian ended" in supervising.stdout.readline()
+        parents = [int(number) for number in supervising.stdout.readline().split()]
+        assert [_runs(parent) for parent in parents] == [True, True]
+        supervising.kill()
+    _until(lambda: not any(_runs(parent) for parent in parents))
+
+
+def test_a_guardian_that_is_lost_does_not_keep_the_parts_from_being_stopped(tmp_path: Path) -> None:
+    with Supervisor(os.environ, folder=tmp_path, logs=tmp_path / "logs", interrupted=threading.Event()) as supervisor:
+        for name in ("first", "second"):
+            supervisor.start(Part(name, [sys.executable, "-c", _SLEEPER, str(tmp_path / name)], tmp_path / name))
+        processes = [running.process for running in supervisor._running]
+        assert supervisor._guardian is not None
+        supervisor._guardian.kill()
+        supervisor._guardian.wait()
+    assert [process.returncode is not None for process in processes] == [True, True]
+
+
 def test_a_part_that_may_restart_is_started_anew_and_the_others_go_on(tmp_path: Path) -> None:
     told: list[str] = []
     with Supervisor(

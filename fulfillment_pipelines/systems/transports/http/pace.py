@@ -9,6 +9,15 @@ from collections.abc import Callable
 from fulfillment_pipelines.systems.declaration.http import Rate
 
 
+def half_of(rate: Rate | None) -> Rate | None:
+    """Return the half of a limit that reading may take where corrections go out at the same time; None for none."""
+    if rate is None:
+        return None
+    if rate.requests == 1:
+        return Rate(requests=1, per_seconds=rate.per_seconds * 2)
+    return Rate(requests=rate.requests // 2, per_seconds=rate.per_seconds)
+
+
 class Pace:
     """Hands out the moments at which requests may go out, to all threads of the process.
 

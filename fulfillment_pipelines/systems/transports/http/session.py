@@ -19,7 +19,7 @@ from fulfillment_pipelines.systems.declaration.http import ErrorKind, HttpDeclar
 from fulfillment_pipelines.systems.references import References
 from fulfillment_pipelines.systems.transports.http.answers import Problem, problem_in
 from fulfillment_pipelines.systems.transports.http.auth import Authenticator, authenticator_for, fixed_headers
-from fulfillment_pipelines.systems.transports.http.pace import Pace
+from fulfillment_pipelines.systems.transports.http.pace import Pace, half_of
 from fulfillment_pipelines.systems.transports.http.refusals import Refusals, retry_after_seconds
 from fulfillment_pipelines.systems.transports.http.requests import HttpRequest, versioned
 from fulfillment_pipelines.systems.transports.http.whole_answers import whole_answer
@@ -34,6 +34,19 @@ class _Connection:
     client: httpx.Client
     authenticator: Authenticator
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a read is made.
+
+    Attributes:
+        may_drip: Whether the answer may come in pieces over longer than the time limit.
+        leaves_room: Whether it passes the pace of half the rate first.
+    """
+
+    may_drip: bool
+    leaves_room: bool = False
 
 
 class _ToldProblemError(Exception):
@@ -67,16 +80,20 @@ class HttpSession:
         self._references = references
         self._monotonic = monotonic
         self._pace = Pace(declaration.transport.rate, monotonic, sleep)
+        self._reading_pace = Pace(half_of(declaration.transport.rate), monotonic, sleep)
         self._refusals = Refusals(declaration.name, declaration.transport.timeout_seconds)
         self._lock = threading.Lock()
         self._opened: _Connection | None = None
 
-    def get(self, request: HttpRequest, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    def get(
+        self, request: HttpRequest, *, headers: Mapping[str, str] | None = None, leaves_room: bool = False
+    ) -> httpx.Response:
         """Return the answer to a read, repeated while the system is busy or away.
 
         Args:
             request: What is asked.
             headers: A condition; then the answer may be that nothing has changed (304).
+            leaves_room: Whether half of the declared rate is left to corrections, however many pages are read.
 
         Raises:
             SystemDownError: No answer after all attempts.
@@ -84,7 +101,7 @@ class HttpSession:
             RejectedError: The system refuses the request.
             BadDataError: It answers with an error and a part of the data.
         """
-        response = self._read(request, headers or {}, may_drip=True)
+        response = self._read(request, headers or {}, _Manner(may_drip=True, leaves_room=leaves_room))
         if response.is_success or (response.status_code == httpx.codes.NOT_MODIFIED and headers):
             return response
         raise self._refusals.of_read(request, response)
@@ -97,7 +114,7 @@ class HttpSession:
         Raises:
             SystemDownError, ConfigurationError, RejectedError, BadDataError: As `get`.
         """
-        response = self._read(request, {}, may_drip=False)
+        response = self._read(request, {}, _Manner(may_drip=False))
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         if response.is_success:
@@ -172,7 +189,7 @@ class HttpSession:
             headers={**typed, **connection.headers, **headers},
         )
 
-    def _read(self, request: HttpRequest, headers: Mapping[str, str], *, may_drip: bool) -> httpx.Response:
+    def _read(self, request: HttpRequest, headers: Mapping[str, str], manner: _Manner) -> httpx.Response:
         retry = self._declaration.transport.retry
         response: httpx.Response | None = None
         try:
@@ -185,7 +202,7 @@ class HttpSession:
                 wait_jitter=retry.wait_jitter_seconds,
             ):
                 with attempt:
-                    response = self._read_once(request, headers, may_drip=may_drip)
+                    response = self._read_once(request, headers, manner)
         except _ToldProblemError as error:
             raise self._refusals.told(request, error.problem) from None
         except _NEVER_SENDABLE as error:
@@ -198,13 +215,13 @@ class HttpSession:
             )
         return response
 
-    def _read_once(self, request: HttpRequest, headers: Mapping[str, str], *, may_drip: bool) -> httpx.Response:
+    def _read_once(self, request: HttpRequest, headers: Mapping[str, str], manner: _Manner) -> httpx.Response:
         connection = self._connection()
         credentials = connection.authenticator.headers(connection.client)
-        response = self._asked(connection, request, {**credentials, **headers}, may_drip=may_drip)
+        response = self._asked(connection, request, {**credentials, **headers}, manner)
         if self._is_refused_for_credentials(request, response) and connection.authenticator.renew(credentials):
             credentials = connection.authenticator.headers(connection.client)
-            response = self._asked(connection, request, {**credentials, **headers}, may_drip=may_drip)
+            response = self._asked(connection, request, {**credentials, **headers}, manner)
         if response.status_code in _REPEATED:
             response.raise_for_status()
         problem = self._problem(request, response)
@@ -213,13 +230,17 @@ class HttpSession:
         return response
 
     def _asked(
-        self, connection: _Connection, request: HttpRequest, headers: Mapping[str, str], *, may_drip: bool
+        self, connection: _Connection, request: HttpRequest, headers: Mapping[str, str], manner: _Manner
     ) -> httpx.Response:
         built = self._built(connection, request, headers)
-        if not may_drip:
+        if not manner.may_drip:
             self._refuse_long_wait(request, SystemDownError)
+        if manner.leaves_room:
+            self._reading_pace.keep()
         self._pace.keep()
-        return connection.client.send(built) if may_drip else whole_answer(connection.client, built, self._monotonic)
+        if manner.may_drip:
+            return connection.client.send(built)
+        return whole_answer(connection.client, built, self._monotonic)
 
     def _credentials(self, connection: _Connection) -> Mapping[str, str]:
         try:

@@ -98,8 +98,9 @@ class HttpSystem:
 
 @dataclass(slots=True)
 class _Reading:
-    """What the pages so far have said."""
+    """What the pages so far have said, and whether those to come leave room for corrections."""
 
+    leaves_room: bool
     pages: list[Page] = field(default_factory=list)
     rows: int = 0
     fields: set[str] = field(default_factory=set)
@@ -143,7 +144,7 @@ class HttpSource:
         """
         asked_at = self._clock.now()
         honoured = Scope(since=scope.since if self._declared.since is not None else None)
-        reading = self._read_pages(first_request(self._declared, honoured))
+        reading = self._read_pages(first_request(self._declared, honoured), leaves_room=scope.leaves_room)
         if reading.rows and not reading.problem:
             refuse_missing_fields(self.name, self._declared, reading.fields, where="every row")
         problem = reading.problem or self._miscount(reading)
@@ -164,8 +165,8 @@ class HttpSource:
             problem=problem,
         )
 
-    def _read_pages(self, first: PageRequest) -> _Reading:
-        reading = _Reading()
+    def _read_pages(self, first: PageRequest, *, leaves_room: bool) -> _Reading:
+        reading = _Reading(leaves_room=leaves_room)
         asked: set[PageRequest] = set()
         request: PageRequest | None = first
         while request is not None:
@@ -215,9 +216,10 @@ class HttpSource:
     def _asked(self, request: PageRequest, reading: _Reading) -> httpx.Response:
         """Return the page; one that has not changed since it was last asked for is not sent again."""
         if not self._declared.conditional:
-            return self._session.get(request)
+            return self._session.get(request, leaves_room=reading.leaves_room)
         known = self._known_pages().get(request)
-        response = self._session.get(request, headers={} if known is None else {"If-None-Match": known.headers["ETag"]})
+        condition = {} if known is None else {"If-None-Match": known.headers["ETag"]}
+        response = self._session.get(request, headers=condition, leaves_room=reading.leaves_room)
         if known is not None and response.status_code == httpx.codes.NOT_MODIFIED:
             response = known
         if "ETag" in response.headers:
