@@ -14,6 +14,7 @@ from fulfillment_pipelines.ledger.unit_of_work import Ledger
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["keyed", "unkeyed"])
 def test_one_call_in_five_fails_and_every_effect_is_there_once(
     ledger: Ledger, ledger_url: str, variant: str, tmp_path: Path

@@ -50,7 +50,7 @@ class LiveLoop:
 
     Args:
         platform: The platform, prepared.
-        stop: Set when it is to end; it ends between two stages, within a second.
+        stop: Set when it is to end; it ends after the round under way.
         listener: Told what happens.
         monotonic: Seconds that only ever grow.
     """

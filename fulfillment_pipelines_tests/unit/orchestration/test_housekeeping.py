@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
+import pytest
 
 
 def test_each_part_of_the_upkeep_is_materialised_with_its_measured_effect(world: Any) -> None:
@@ -21,6 +22,7 @@ def test_each_part_of_the_upkeep_is_materialised_with_its_measured_effect(world:
     assert lake["files_before"].value > 0
 
 
+@pytest.mark.slow
 def test_the_hourly_job_keeps_the_lake_and_nothing_else(world: Any) -> None:
     world.run()
 

@@ -77,6 +77,7 @@ def test_an_order_is_shown_as_delivered_once_the_tms_knows_of_every_arrival(movi
     assert delivered <= arrived
 
 
+@pytest.mark.slow
 def test_the_state_shown_does_not_depend_on_how_time_is_cut(tmp_path_factory: pytest.TempPathFactory) -> None:
     shown = []
     for steps in (1, 9):

@@ -258,6 +258,7 @@ def _is_whole(path: Path) -> bool:
     return _interchange(path)[-1][0] == "IEA"
 
 
+@pytest.mark.slow
 def test_documents_are_the_same_however_time_is_cut_into_steps(tmp_path: Path) -> None:
     told = []
     for steps in ([108_000], [1_800] * 60):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 
 from fulfillment_pipelines.twin.labels import Label
 from fulfillment_pipelines.twin.world.master_data import CONSOLIDATED_CUSTOMERS
@@ -138,6 +139,7 @@ def test_crd_02_is_known_to_finance_alone_and_the_site_works(faulty: Any) -> Non
         assert holds[label.business_key]["order_no"] in taken_in
 
 
+@pytest.mark.slow
 def test_fin_03_is_posted_before_its_leg_leaves_and_the_posting_can_be_taken_back(faulty: Any, working: Any) -> None:
     confirmed = {row["shipment_no"] for row in faulty.erp("shipment-confirmations")}
     for label in _labels(faulty, "FIN-03"):

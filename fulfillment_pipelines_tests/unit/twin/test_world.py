@@ -56,6 +56,7 @@ def test_another_seed_gives_another_world(faulty: Any, working: Any) -> None:
     assert faulty.erp("sales-orders") != working.erp("sales-orders")
 
 
+@pytest.mark.slow
 def test_many_small_steps_end_where_one_large_step_ends(tmp_path: Path, working: Any) -> None:
     pictures = []
     for steps in ([108_000], [1_800] * 60):
