@@ -70,6 +70,7 @@ def test_a_server_that_is_not_there_is_asked_again_later(tmp_path: Path) -> None
         warehouse.close()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*RETRIES_EXCEEDED")
 def test_a_server_that_is_lost_during_a_run_is_asked_again_later(tmp_path: Path) -> None:
     sail = pytest.importorskip("pysail.spark", reason="Sail is not installed")
