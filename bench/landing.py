@@ -23,6 +23,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from bench.machine import machine
+from bench.sql_reads import LINES_TABLE
 from fulfillment_pipelines.domain.clock import WallClock
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.snapshots.landing import LandingArea
@@ -58,15 +59,6 @@ entities:
     as_of: {fixed: "2026-03-06T16:00:00Z"}
     fields: %s
     key: [order_id, line_no]
-"""
-_TABLE: Final = """
-create table lines as
-select
-    'SO-' || lpad((n / 4)::text, 9, '0') as order_id, (n % 4 + 1)::integer as line_no, 'SKU-' || n % 5000 as sku,
-    (n % 90)::numeric(12, 3) as shipped_qty, (n % 977 * 1.25)::numeric(14, 2) as price_amount,
-    timestamptz '2026-01-01' + n * interval '1 second' as shipped_at,
-    case when n % 9 = 0 then null else 'SHIPPED' end as status
-from generate_series(1, %s::bigint) as n
 """
 
 
@@ -118,7 +110,7 @@ def _measured(row_count: int, folder: Path) -> list[Landed]:
     with PostgresServer(("warehouse",)) as server:
         url = server.url("warehouse")
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
-            connection.execute(_TABLE.replace("%s", str(row_count)))
+            connection.execute(LINES_TABLE.replace("%s", str(row_count)))
             connection.execute("alter table lines add primary key (order_id, line_no)")
         _write_file(url.replace("+psycopg", ""), folder / "lines.parquet")
         references = References({"WAREHOUSE_URL": url, "WAREHOUSE_FILES": str(folder)})

@@ -42,7 +42,7 @@ entities:
     fields: [order_id, line_no, sku, shipped_qty, price_amount, shipped_at, status]
     key: [order_id, line_no]
 """
-_TABLE: Final = """
+LINES_TABLE: Final = """
 create table lines as
 select
     'SO-' || lpad((n / 4)::text, 9, '0') as order_id, (n % 4 + 1)::integer as line_no, 'SKU-' || n % 5000 as sku,
@@ -76,7 +76,7 @@ def main() -> None:
     with PostgresServer(("warehouse",)) as server, tempfile.TemporaryDirectory() as folder:
         url = server.url("warehouse")
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
-            connection.execute(_TABLE.replace("%s", str(count)))
+            connection.execute(LINES_TABLE.replace("%s", str(count)))
             connection.execute("alter table lines add primary key (order_id, line_no)")
         lines = []
         for read in _READS:

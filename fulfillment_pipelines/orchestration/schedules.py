@@ -11,13 +11,8 @@ def full_reconcile_schedule(cron: str) -> dg.ScheduleDefinition:
     Args:
         cron: When, in UTC.
     """
-    return dg.ScheduleDefinition(
-        name="full_reconcile_schedule",
-        job_name=FULL_RECONCILE,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="What a micro-batch cannot see, a full run does: deleted rows, grace periods that ended.",
+    return _running(
+        FULL_RECONCILE, cron, "What a micro-batch cannot see, a full run does: deleted rows, grace periods that ended."
     )
 
 
@@ -27,14 +22,7 @@ def maintain_lake_schedule(cron: str) -> dg.ScheduleDefinition:
     Args:
         cron: When, in UTC.
     """
-    return dg.ScheduleDefinition(
-        name="maintain_lake_schedule",
-        job_name=MAINTAIN_LAKE,
-        cron_schedule=cron,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every micro-batch leaves small files; merged, they are read faster.",
-    )
+    return _running(MAINTAIN_LAKE, cron, "Every micro-batch leaves small files; merged, they are read faster.")
 
 
 def upkeep_schedule(cron: str) -> dg.ScheduleDefinition:
@@ -43,11 +31,17 @@ def upkeep_schedule(cron: str) -> dg.ScheduleDefinition:
     Args:
         cron: When, in UTC.
     """
+    return _running(
+        UPKEEP, cron, "What the platform leaves behind would grow for ever; once a night what is old enough goes."
+    )
+
+
+def _running(job: str, cron: str, description: str) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
-        name="upkeep_schedule",
-        job_name=UPKEEP,
+        name=f"{job}_schedule",
+        job_name=job,
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="What the platform leaves behind would grow for ever; once a night what is old enough goes.",
+        description=description,
     )

@@ -104,7 +104,7 @@ class Rounds:
             self._landed.clear()
             with self._timed(seconds, "reconcile"):
                 reconciliation = stages.reconcile(self.platform, full=self._revisits_all)
-        # Once: where revisiting everything does not help, doing it again does not either.
+        # Asked for once; as long as the promise stays broken, the reconcile makes everything anew by itself.
         self._revisits_all = bool(reconciliation.violations) and not self._revisits_all
         decisions = None
         if not reconciliation.violations:
