@@ -35,12 +35,7 @@ from fulfillment_pipelines.snapshots.merging import (
 )
 from fulfillment_pipelines.snapshots.open_drift import SeenDrift, record_drift
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import (
-    Connection,
-    Warehouse,
-    create_view,
-    ensure_table,
-)
+from fulfillment_pipelines.warehouse import Connection, Warehouse, create_view, ensure_table, insert_rows
 
 _ADMITTED: Final = """
     select
@@ -65,12 +60,15 @@ _STAGED_COUNTS: Final = """
 _NOTE_KEYS: Final = "create or replace temp table noted_keys as from ops_changed_keys limit 0"
 _SEE_STAGED: Final = "create or replace view memory.main.checked_rows as from memory.main.checked"
 _RECORD_SNAPSHOT: Final = """
-    insert into ops_snapshots
     select
-        $snapshot_id, $system, $entity, $contract, $contract_version, $as_of, $pulled_at, $duration_seconds,
-        $cursor_from, $cursor_to, $is_whole, $is_complete, $problem, $page_count, $content_bytes, $content_sha256,
-        $declared_rows, $landed_rows, $mapped_rows, $inserted_rows, $updated_rows, $unchanged_rows, $superseded_rows,
-        $quarantined_rows, $deleted_rows
+        $snapshot_id as snapshot_id, $system as system, $entity as entity, $contract as contract,
+        $contract_version as contract_version, $as_of as as_of, $pulled_at as pulled_at,
+        $duration_seconds as duration_seconds, $cursor_from as cursor_from, $cursor_to as cursor_to,
+        $is_whole as is_whole, $is_complete as is_complete, $problem as problem, $page_count as page_count,
+        $content_bytes as content_bytes, $content_sha256 as content_sha256, $declared_rows as declared_rows,
+        $landed_rows as landed_rows, $mapped_rows as mapped_rows, $inserted_rows as inserted_rows,
+        $updated_rows as updated_rows, $unchanged_rows as unchanged_rows, $superseded_rows as superseded_rows,
+        $quarantined_rows as quarantined_rows, $deleted_rows as deleted_rows
 """
 
 
@@ -221,7 +219,7 @@ def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> lis
         for last_whole_as_of, known in [admitted.get((one.feed.system, one.feed.entity), (None, None))]
         if one.landed.manifest.snapshot_id not in (known or [])
     ]
-    transaction.execute("insert into ops_changed_keys from noted_keys")
+    insert_rows(transaction, "ops_changed_keys", "from noted_keys")
     record_drift(transaction, [seen for one in staged for seen in _seen_drift(one)])
     return admissions
 
@@ -315,7 +313,9 @@ def _record(
         system=manifest.system,
         entity=manifest.entity,
     )
-    transaction.execute(
+    insert_rows(
+        transaction,
+        "ops_snapshots",
         _RECORD_SNAPSHOT,
         {
             "snapshot_id": manifest.snapshot_id,

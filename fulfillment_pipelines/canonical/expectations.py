@@ -7,16 +7,16 @@ import takes seconds. Deciding what to do about a failed expectation does not be
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import pyarrow as pa
 
+from fulfillment_pipelines.canonical.light_import import importing_without
 from fulfillment_pipelines.canonical.row_checks import (
     REJECTED_SUFFIX,
     UNMAPPED_UNIT,
@@ -26,8 +26,9 @@ from fulfillment_pipelines.canonical.row_checks import (
     counting_select,
 )
 from fulfillment_pipelines.canonical.vocabulary import Contract
+from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER
 from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection, Warehouse, scalar
+from fulfillment_pipelines.warehouse import Connection, Warehouse, insert_rows, scalar
 
 if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
@@ -37,6 +38,11 @@ COLUMNS_PRESENT: Final = "columns:present"
 ROWS_DECLARED: Final = "rows:declared"
 PAGES_READABLE: Final = "page:readable"
 SCAN_LIMIT_ROWS: Final = 1_000_000
+
+# Great Expectations imports the clients of other people's stores and engines where they are installed, and charts and
+# statistics anyhow. Nothing of it is used here, and it is more than half of an import that takes seconds.
+_FOREIGN: Final = frozenset({"azure", "boto3", "botocore", "pyspark"})
+_UNUSED: Final = frozenset({"altair", "scipy.stats"})
 
 _CHECK_ID: Final = "check_id"
 _ROWS: Final = "distinct_rows"
@@ -52,7 +58,6 @@ _LANDED_TOTALS: Final = """
         cast($unreadable_lines as bigint) as unreadable_lines
 """
 _RECORD: Final = """
-    insert into ops_expectations by name
     select
         $snapshot_id as snapshot_id, $system as system, $entity as entity,
         check_id, severity, is_passed, unexpected_rows, evaluated_rows, problem
@@ -142,6 +147,20 @@ class Validator:
         outcomes |= self._judge(_ROWS, [_columns_present(contract)], evaluated_rows)
         return _in_order(contract, outcomes | self._judge(_TOTALS, _totals_suite(counts), counts.landed_rows))
 
+    def failing_rows(self, contract: Contract) -> dict[str, frozenset[int]]:
+        """Return, by check, the numbers of the landed rows that the suite finds unexpected; of repeats only the first.
+
+        It names every such row, which takes memory: for a person who wants to know which rows the suite means.
+        """
+        self._run(_DISTINCT_ROWS)
+        results = self._connected().validate(_ROWS, _row_suite(contract), result_format=_naming_rows(self._row_count()))
+        return {
+            result.expectation_config.meta[_CHECK_ID]: frozenset(
+                place[ROW_NUMBER] for place in result.result.get("unexpected_index_list") or ()
+            )
+            for result in results
+        }
+
     def warm_up(self) -> None:
         """Import Great Expectations now, where there is something else to wait for."""
         self._connected()
@@ -171,6 +190,9 @@ class Validator:
                 "unreadable_lines": counts.unreadable_lines,
             },
         )
+        return self._row_count()
+
+    def _row_count(self) -> int:
         with self._warehouse.reading() as cursor:
             return scalar(cursor, "select count(*) from memory.main.distinct_rows")
 
@@ -207,22 +229,24 @@ def record_outcomes(
         }
     )
     transaction.register("expectation_outcomes", table)
-    transaction.execute(_RECORD, {"snapshot_id": snapshot_id, "system": system, "entity": entity})
+    insert_rows(
+        transaction, "ops_expectations", _RECORD, {"snapshot_id": snapshot_id, "system": system, "entity": entity}
+    )
 
 
 class _Batches:
     """Great Expectations' view of the stage: an ephemeral context whose tables are those of one warehouse."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        # It imports PySpark where it is installed, and nothing passes between the two here.
-        warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
-        import great_expectations as gx  # noqa: PLC0415 - takes seconds; only whoever validates pays
         from duckdb_sqlalchemy import ConnectionWrapper  # noqa: PLC0415 - imports SQLAlchemy
-        from great_expectations.data_context.types.base import (  # noqa: PLC0415 - takes seconds, as above
-            DataContextConfig,
-            InMemoryStoreBackendDefaults,
-            ProgressBarsConfig,
-        )
+
+        with importing_without(absent=_FOREIGN, unread=_UNUSED):
+            import great_expectations as gx  # noqa: PLC0415 - takes seconds; only whoever validates pays
+            from great_expectations.data_context.types.base import (  # noqa: PLC0415 - takes seconds, as above
+                DataContextConfig,
+                InMemoryStoreBackendDefaults,
+                ProgressBarsConfig,
+            )
 
         def connect() -> ConnectionWrapper:
             cursor = warehouse.cursor()
@@ -242,13 +266,16 @@ class _Batches:
         self._source = context.data_sources.add_sql("stage", **options)
         self._definitions: dict[str, BatchDefinition[Any]] = {}
 
-    def validate(self, table: str, suite: Sequence[Expectation]) -> Sequence[Any]:
+    def validate(
+        self, table: str, suite: Sequence[Expectation], *, result_format: Literal["BASIC"] | dict[str, Any] = "BASIC"
+    ) -> Sequence[Any]:
         """Return the results, in the order in which Great Expectations gives them."""
         if table not in self._definitions:
             asset = self._source.add_table_asset(table, table_name=table)
             self._definitions[table] = asset.add_batch_definition_whole_table(table)
         expectations = self._suite(name=table, expectations=list(suite))
-        return tuple(self._definitions[table].get_batch().validate(expectations, result_format="BASIC").results)
+        batch = self._definitions[table].get_batch()
+        return tuple(batch.validate(expectations, result_format=result_format).results)
 
     def close(self) -> None:
         self._source.get_engine().dispose()
@@ -260,6 +287,16 @@ def _core() -> Any:
     from great_expectations.expectations import core  # noqa: PLC0415 - see _Batches
 
     return core
+
+
+def _naming_rows(most_rows: int) -> dict[str, Any]:
+    """A complete result: of keys that are not unique Great Expectations names no more rows than it is told."""
+    return {
+        "result_format": "COMPLETE",
+        "unexpected_index_column_names": [ROW_NUMBER],
+        "partial_unexpected_count": most_rows,
+        "return_unexpected_index_query": False,
+    }
 
 
 def _row_suite(contract: Contract) -> list[Expectation]:

@@ -19,7 +19,7 @@ from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.snapshots.merging import EVERY_KEY
 from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, retarget
-from fulfillment_pipelines.warehouse import Connection, create_view, insert_rows, replace_rows, scalar
+from fulfillment_pipelines.warehouse import Connection, create_view, delete_rows, insert_rows, replace_rows, scalar
 
 _PREFIX: Final = "canon_"
 _CHANGED: Final = "create or replace temp table changed_keys as from ops_changed_keys"
@@ -64,24 +64,22 @@ _NOTE_LINES_OF_ORDERS: Final = """
 """
 _NOTES: Final = {"cross_references": _NOTE_RENAMED_LINES, "orders": _NOTE_LINES_OF_ORDERS}
 _DELETE_CHANGED: Final = """
-    delete from target
-    where exists (
-        select 1 from changed_keys
-        where changed_keys.contract = $contract
-            and changed_keys.system = target.system
-            and changed_keys.source_key = target.source_key
+    exists (
+        select 1 from gone
+        where gone.contract = $contract
+            and gone.system = target.system
+            and gone.source_key = target.source_key
     )
 """
 # Files are sorted by order: with the orders named, only the parts that hold them are read.
 _DELETE_CHANGED_OF_ORDERS: Final = """
-    delete from target
-    where exists (
-        select 1 from changed_keys
-        where changed_keys.contract = $contract
-            and changed_keys.system = target.system
-            and changed_keys.source_key = target.source_key
+    exists (
+        select 1 from gone
+        where gone.contract = $contract
+            and gone.system = target.system
+            and gone.source_key = target.source_key
     )
-    and order_id in (select changed_keys.order_id from changed_keys where changed_keys.contract = $contract)
+    and order_id in (select gone.order_id from gone where gone.contract = $contract)
 """
 
 
@@ -197,7 +195,7 @@ class CanonicalModels:
             return
         names_order = any(column.name == "order_id" and column.required for column in contract.columns)
         delete = _DELETE_CHANGED_OF_ORDERS if names_order else _DELETE_CHANGED
-        transaction.execute(retarget(delete, {"target": model.name}), {"contract": contract.name})
+        delete_rows(transaction, model.name, delete, "changed_keys", {"contract": contract.name})
         insert_rows(transaction, model.name, model.body)
 
     def _own(self, contract: str) -> list[FeedReference]:

@@ -16,8 +16,7 @@ from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.snapshots.decoding import DecodedSnapshot
 from fulfillment_pipelines.snapshots.landing import Manifest
 from fulfillment_pipelines.snapshots.scanning import ROW_NUMBER
-from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection, create_view, scalar
+from fulfillment_pipelines.warehouse import Connection, create_view, delete_rows, insert_rows, scalar
 
 _QUARANTINE: Final = """
     create or replace temp table quarantined_rows as
@@ -38,14 +37,13 @@ _QUARANTINE: Final = """
     select landed_row_no, failed_checks, record from unreadable_rows
 """
 
+_MENDED: Final = "select source_key from good_rows"
 _RELEASE: Final = """
-    delete from ops_open_quarantine
-    where system = $system and entity = $entity and as_of <= $as_of
-        and ($is_whole or source_key in (select source_key from good_rows))
+    system = $system and entity = $entity and as_of <= $as_of
+    and ($is_whole or source_key in (select source_key from gone))
 """
 
 _RECORD_QUARANTINE: Final = """
-    insert into quarantine_target by name
     select
         $snapshot_id as snapshot_id, $system as system, $entity as entity, cast($as_of as timestamptz) as as_of,
         landed_row_no, source_key, order_id, node, sku, uom, failed_checks, record
@@ -56,7 +54,9 @@ _RECORD_QUARANTINE: Final = """
 def release(transaction: Connection, manifest: Manifest) -> None:
     """Let go of what a snapshot mends: everything of its feed when it is whole, else the keys that are good now."""
     names = {"system": manifest.system, "entity": manifest.entity, "as_of": manifest.as_of}
-    transaction.execute(_RELEASE, {**names, "is_whole": manifest.whole})
+    create_view(transaction, "mended_keys", _MENDED)
+    told = {**names, "is_whole": manifest.whole}
+    delete_rows(transaction, "ops_open_quarantine", _RELEASE, "mended_keys", told)
 
 
 def quarantine(
@@ -87,7 +87,7 @@ def quarantine(
         "as_of": manifest.as_of,
     }
     for table in ("ops_quarantine",) if is_late else ("ops_quarantine", "ops_open_quarantine"):
-        transaction.execute(retarget(_RECORD_QUARANTINE, {"quarantine_target": table}), row)
+        insert_rows(transaction, table, _RECORD_QUARANTINE, row)
     without_key = scalar(transaction, "select count(*) from quarantined_rows where source_key is null")
     return scalar(transaction, "select count(*) from quarantined_rows"), without_key == 0
 

@@ -319,6 +319,7 @@ def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool =
         find_secret=references.find,
         memory_limit=settings.duckdb_memory_limit,
         threads=settings.duckdb_threads,
+        working_copy=folder / "working_copy.duckdb" if settings.working_copy and not read_only else None,
     )
     return Warehouse(location, read_only=read_only)
 

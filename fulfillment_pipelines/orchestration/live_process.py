@@ -29,7 +29,8 @@ def run_live(
     """
     with interrupts() as stop, ExitStack() as closing:
         distributor = load_distributor(config or settings.config, settings.runtime_dir)
-        own = settings.model_copy(update={"duckdb_threads": distributor.live.duckdb_threads})
+        pace = distributor.live
+        own = settings.model_copy(update={"duckdb_threads": pace.duckdb_threads, "working_copy": pace.working_copy})
         platform = closing.enter_context(build_platform(own, config=config))
         closing.enter_context(in_charge(runtime_folder(settings, distributor)))
         platform.prepare()

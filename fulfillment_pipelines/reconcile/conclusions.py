@@ -14,7 +14,7 @@ from fulfillment_pipelines.reconcile.incremental import IncrementalRun
 from fulfillment_pipelines.reconcile.row_changes import carried_forward, write_anew
 from fulfillment_pipelines.reconcile.rules import ScopeKind
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import replace_rows, scalar
+from fulfillment_pipelines.warehouse import delete_rows, insert_rows, replace_rows, scalar
 
 _CONCLUDED: Final = "concluded_orders"
 _EARLIER_FINDINGS: Final = "create or replace temp table earlier_rec_findings as from lake.main.rec_findings"
@@ -37,11 +37,9 @@ _MOSTLY_MOVED: Final = """
     select (select count(*) from moved_findings) > (select count(*) from present_rec_findings)
 """
 _FORGET_FINDINGS: Final = """
-    delete from lake.main.rec_findings
-    where (code, business_key, node) in (select (code, business_key, node) from moved_findings)
+    (code, business_key, node) in (select (code, business_key, node) from gone)
 """
 _WRITE_FINDINGS: Final = """
-    insert into lake.main.rec_findings by name
     select present_rec_findings.*
     from present_rec_findings
     semi join moved_findings
@@ -120,8 +118,8 @@ def write_findings(run: IncrementalRun, model: SqlModel) -> frozenset[str]:
     if scalar(transaction, _MOSTLY_MOVED):
         write_anew(transaction, model.name, earlier="earlier_rec_findings", present="present_rec_findings")
     else:
-        transaction.execute(_FORGET_FINDINGS)
-        transaction.execute(_WRITE_FINDINGS)
+        delete_rows(transaction, model.name, _FORGET_FINDINGS, "moved_findings")
+        insert_rows(transaction, model.name, _WRITE_FINDINGS)
     return revisited
 
 

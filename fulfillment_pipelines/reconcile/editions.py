@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from fulfillment_pipelines.canonical.reference import ReferenceData
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
-from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, replace_rows
+from fulfillment_pipelines.sql_models import SqlModel
+from fulfillment_pipelines.warehouse import Connection, drop_table, replace_rows
 
 _TABLE: Final = "rec_editions"
 _CHANGED: Final = """
@@ -24,7 +24,6 @@ _CHANGED: Final = """
     full outer join wanted_editions as wanted on made.name = wanted.name
     where made.version is distinct from wanted.version
 """
-_DROP: Final = "drop table if exists lake.main.target"
 
 
 def editions_of(
@@ -56,7 +55,7 @@ def forget_outdated(transaction: Connection, existing: frozenset[str], wanted: M
     if _TABLE not in existing or not changed:
         return existing
     for table in changed & existing:
-        transaction.execute(retarget(_DROP, {"target": table}))
+        drop_table(transaction, table)
     return existing - changed - {_TABLE}
 
 
@@ -67,7 +66,7 @@ def is_outdated(connection: Connection, existing: frozenset[str], wanted: Mappin
 
 def forget_all(transaction: Connection) -> None:
     """Have the next run make everything anew, whoever asks for it: what stands now broke a promise."""
-    transaction.execute(retarget(_DROP, {"target": _TABLE}))
+    drop_table(transaction, _TABLE)
 
 
 def is_current(existing: frozenset[str]) -> bool:

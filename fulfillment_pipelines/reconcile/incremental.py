@@ -16,7 +16,7 @@ from fulfillment_pipelines.reconcile.row_changes import write_anew, write_moved
 from fulfillment_pipelines.reconcile.rules import Rule, ScopeKind
 from fulfillment_pipelines.reconcile.shown import Shown
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, scalar
+from fulfillment_pipelines.warehouse import Connection, delete_rows, insert_rows, scalar
 
 Parameters = Callable[[SqlModel], Mapping[str, Any]]
 """Gives the bound parameters that a model or rule takes."""
@@ -46,6 +46,7 @@ _MOVED_DIFFERENCES: Final = """
         from (from new_differences except all from forgotten_differences)
     )
 """
+_DIFFERENCES: Final = "rec_differences"
 _COUNT_MOVED: Final = "select count(*) from moved_differences"
 _PRESENT_DIFFERENCES: Final = """
     create or replace temp table present_differences as
@@ -54,11 +55,9 @@ _PRESENT_DIFFERENCES: Final = """
     from new_differences
 """
 _FORGET_DIFFERENCES: Final = """
-    delete from lake.main.rec_differences
-    where (code, scope_key) in (select (code, scope_key) from moved_differences)
+    (code, scope_key) in (select (code, scope_key) from gone)
 """
 _WRITE_DIFFERENCES: Final = """
-    insert into lake.main.rec_differences by name
     select new_differences.*
     from new_differences
     semi join moved_differences
@@ -174,9 +173,9 @@ class IncrementalRun:
                 self.transaction.execute(retarget(_FORGOTTEN, {"affected_keys": keys}), told)
         self.transaction.execute(_MOVED_DIFFERENCES)
         if scalar(self.transaction, _COUNT_MOVED):
-            self.changed.add("rec_differences")
-            self.transaction.execute(_FORGET_DIFFERENCES)
-            self.transaction.execute(_WRITE_DIFFERENCES)
+            self.changed.add(_DIFFERENCES)
+            delete_rows(self.transaction, _DIFFERENCES, _FORGET_DIFFERENCES, "moved_differences")
+            insert_rows(self.transaction, "lake.main." + _DIFFERENCES, _WRITE_DIFFERENCES)
         self.transaction.execute(_PRESENT_DIFFERENCES)
 
 

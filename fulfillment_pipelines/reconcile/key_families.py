@@ -78,10 +78,12 @@ class KeyFamilies:
             is_small: Whether to look for all keys at once costs less than to look often.
             with_none: Whether the empty key, under which rows that name nothing stand, is looked for too.
         """
-        if is_small:
-            return [retarget(statement, {**names, keys: self._keys}, columns)]
-        tables = (*self._tables, self._empty) if with_none or not self._tables else self._tables
+        tables = (self._keys,) if is_small else self.tables(with_none=with_none)
         return [retarget(statement, {**names, keys: table}, columns) for table in tables]
+
+    def tables(self, *, with_none: bool = False) -> tuple[str, ...]:
+        """Return the temp table of each family, and of the empty key where it is wanted or there is no other."""
+        return (*self._tables, self._empty) if with_none or not self._tables else tuple(self._tables)
 
 
 def together(selects: list[str], columns: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from fulfillment_pipelines.reconcile.key_families import KeyFamilies
 from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection, scalar
+from fulfillment_pipelines.warehouse import Connection, clear_rows, delete_rows, insert_rows, scalar
 
 _MOVED_ROWS: Final = """
     create or replace temp table moved_rows as
@@ -23,13 +23,10 @@ _MOVED_ROWS: Final = """
 """
 _COUNT: Final = "select count(*) from moved_rows"
 _KEYS: Final = "create or replace temp table moved_keys as select distinct own_id as key from moved_rows"
-_FORGET: Final = "delete from lake.main.target where own_id in (select key from near_keys)"
+_FORGET: Final = " in (select key from gone)"
 _WRITE: Final = """
-    insert into lake.main.target by name
     select * from present_rows where own_id in (select key from moved_keys)
 """
-_EMPTY: Final = "delete from lake.main.target"
-_FILL: Final = "insert into lake.main.target by name from present_rows"
 
 
 def write_moved(transaction: Connection, target: str, key: str, *, earlier: str, present: str) -> bool:
@@ -42,28 +39,26 @@ def write_moved(transaction: Connection, target: str, key: str, *, earlier: str,
         earlier: Temp table of the rows that it has, of the keys that are looked at.
         present: Temp table of the rows that it shall have.
     """
-    names = {"earlier_rows": earlier, "present_rows": present, "target": target}
+    names = {"earlier_rows": earlier, "present_rows": present}
     transaction.execute(retarget(_MOVED_ROWS, names))
     if not scalar(transaction, _COUNT):
         return False
     columns = {"own_id": key}
     transaction.execute(retarget(_KEYS, {}, columns))
-    for forget in KeyFamilies(transaction, "moved_keys").selects(
-        _FORGET, names, columns, keys="near_keys", with_none=True
-    ):
-        transaction.execute(forget)
-    transaction.execute(retarget(_WRITE, names, columns))
+    for keys in KeyFamilies(transaction, "moved_keys").tables(with_none=True):
+        delete_rows(transaction, target, key + _FORGET, keys)
+    insert_rows(transaction, "lake.main." + target, retarget(_WRITE, names, columns))
     return True
 
 
 def write_anew(transaction: Connection, target: str, *, earlier: str, present: str) -> bool:
     """Write a small table whole where anything in it differs; return whether it does."""
-    names = {"earlier_rows": earlier, "present_rows": present, "target": target}
+    names = {"earlier_rows": earlier, "present_rows": present}
     transaction.execute(retarget(_MOVED_ROWS, names))
     if not scalar(transaction, _COUNT):
         return False
-    transaction.execute(retarget(_EMPTY, names))
-    transaction.execute(retarget(_FILL, names))
+    clear_rows(transaction, target)
+    insert_rows(transaction, "lake.main." + target, "from " + present)
     return True
 
 

@@ -46,6 +46,7 @@ from fulfillment_pipelines.warehouse import (
     Connection,
     SqlError,
     Warehouse,
+    clear_rows,
     create_view,
     ensure_table,
     insert_rows,
@@ -231,7 +232,7 @@ class Reconciler:
         with (self._engine if full else DuckDbEngine()).running(transaction) as self._selecting:
             run = self._run_full if full else self._run_incremental
             found = run(transaction, now, progress)
-        transaction.execute("delete from ops_changed_keys")
+        clear_rows(transaction, "ops_changed_keys")
         if found.violations:
             forget_all(transaction)
         return found

@@ -16,7 +16,7 @@ from typing import Final
 from sqlglot import exp
 
 from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection, scalar
+from fulfillment_pipelines.warehouse import Connection, delete_rows, insert_rows, scalar
 
 STAGED_KEYS: Final = """
     create or replace temp table staged_keys as
@@ -50,12 +50,10 @@ _PLAN: Final = """
 """
 
 _DELETE: Final = """
-    delete from target
-    where source_key in (select source_key from merge_plan where outcome in ('updated', 'deleted'))
+    source_key in (select source_key from gone where outcome in ('updated', 'deleted'))
 """
 
 _INSERT: Final = """
-    insert into target by name
     select good_rows.*, $snapshot_id as snapshot_id, cast($as_of as timestamptz) as as_of
     from good_rows
     semi join merge_plan
@@ -64,7 +62,6 @@ _INSERT: Final = """
 """
 
 _LOAD: Final = """
-    insert into target by name
     select good_rows.*, $snapshot_id as snapshot_id, cast($as_of as timestamptz) as as_of
     from good_rows
 """
@@ -150,7 +147,7 @@ def is_empty(transaction: Connection, target: MergeTarget) -> bool:
 def load(transaction: Connection, target: MergeTarget, incoming: Incoming) -> MergeCounts:
     """Bring the rows of `good_rows` into an empty target, reading them once and holding none of them back."""
     statement = _LOAD if incoming.is_sorted else _LOAD_SORTED
-    inserted = scalar(transaction, _on(target, statement), incoming.parameters)
+    inserted = insert_rows(transaction, target.table, statement, incoming.parameters, is_bulk=True)
     _note_changes(transaction, target, incoming, changed_rows=inserted, plan=None)
     return MergeCounts(inserted_rows=inserted, updated_rows=0, unchanged_rows=0, superseded_rows=0, deleted_rows=0)
 
@@ -183,9 +180,10 @@ def merge(
     if changed:
         _note_changes(transaction, target, incoming, changed_rows=sum(counts[name] for name in changed), plan=known)
     if changed - {"inserted"}:
-        transaction.execute(_on(target, _DELETE))
+        delete_rows(transaction, target.table, _DELETE, "merge_plan")
     if changed - {"deleted"}:
-        transaction.execute(_on(target, _INSERT), incoming.parameters)
+        is_bulk = incoming.is_scanned
+        insert_rows(transaction, target.table, _INSERT, incoming.parameters, is_bulk=is_bulk)
     inserted, updated, superseded = (counts.get(name, 0) for name in ("inserted", "updated", "superseded"))
     return MergeCounts(
         inserted_rows=inserted,

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from fulfillment_pipelines.snapshots.drift import Difference
 from fulfillment_pipelines.snapshots.landing import Manifest
-from fulfillment_pipelines.warehouse import Connection, Warehouse
+from fulfillment_pipelines.warehouse import Connection, Warehouse, delete_rows, insert_rows
 
 _OPEN_FEEDS: Final = "select distinct system, entity from ops_open_drift"
 _NOTE: Final = """
@@ -38,14 +38,13 @@ _NOTE: Final = """
         and seen.field = open_drift.field
 """
 _FORGET: Final = """
-    delete from ops_open_drift
-    where exists (
+    exists (
         select 1
-        from settled
-        where settled.system = ops_open_drift.system
-            and settled.entity = ops_open_drift.entity
-            and (settled.kind is null or settled.kind = ops_open_drift.kind)
-            and (settled.field is null or settled.field = ops_open_drift.field)
+        from gone
+        where gone.system = target.system
+            and gone.entity = target.entity
+            and (gone.kind is null or gone.kind = target.kind)
+            and (gone.field is null or gone.field = target.field)
     )
 """
 
@@ -74,8 +73,8 @@ def record_drift(transaction: Connection, seen: Sequence[SeenDrift]) -> None:
     transaction.register("seen", _seen_rows(told))
     transaction.execute(_NOTE)
     transaction.register("settled", _settled_rows(told))
-    transaction.execute(_FORGET)
-    transaction.execute("insert into ops_open_drift by name from noted_drift")
+    delete_rows(transaction, "ops_open_drift", _FORGET, "settled")
+    insert_rows(transaction, "ops_open_drift", "from noted_drift")
 
 
 def forget_drift(warehouse: Warehouse, feeds: Collection[tuple[str, str]]) -> None:
@@ -87,7 +86,7 @@ def forget_drift(warehouse: Warehouse, feeds: Collection[tuple[str, str]]) -> No
 
     def forget(transaction: Connection) -> None:
         transaction.register("settled", _settled([(system, entity, None, None) for system, entity in feeds]))
-        transaction.execute(_FORGET)
+        delete_rows(transaction, "ops_open_drift", _FORGET, "settled")
 
     warehouse.write(forget)
 

@@ -19,7 +19,7 @@ from fulfillment_pipelines.domain.snapshot import FeedState, Scope
 from fulfillment_pipelines.errors import BadDataError, ConfigurationError, RejectedError, RetryableError
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot, LandingArea
 from fulfillment_pipelines.systems.port import SnapshotSource
-from fulfillment_pipelines.warehouse import Connection, Warehouse
+from fulfillment_pipelines.warehouse import Connection, Warehouse, insert_rows
 
 _SIDE_BY_SIDE = 8
 
@@ -104,7 +104,7 @@ def record_attempts(warehouse: Warehouse, attempts: Iterable[PullAttempt]) -> No
 
     def insert(transaction: Connection) -> None:
         transaction.register("attempts", table)
-        transaction.execute("insert into ops_pulls by name from attempts")
+        insert_rows(transaction, "ops_pulls", "from attempts")
 
     warehouse.write(insert)
 

@@ -23,6 +23,7 @@ class LakeLocation:
         lock_timeout_seconds: How long a writer waits for another writer.
         object_store: The account at the store, where `data_path` begins with `s3://`.
         find_secret: Finds the password of a PostgreSQL catalogue that `catalog` does not hold.
+        working_copy: File in which this process keeps a copy of the lake's tables to work on; None works on the lake.
     """
 
     catalog: str
@@ -33,6 +34,7 @@ class LakeLocation:
     lock_timeout_seconds: float = 120.0
     object_store: ObjectStore | None = None
     find_secret: FindSecret = field(default=lambda _: None)
+    working_copy: Path | None = None
 
     @property
     def embedded(self) -> bool:

@@ -49,6 +49,8 @@ class LivePace(BaseModel):
         report_seconds: How often Dagster is told, at most.
         duckdb_threads: Threads of the loop's own DuckDB. The work of a round is many small statements, for which more
             than one costs processor time and saves none.
+        working_copy: Whether the loop works on a copy of the lake's tables in a database of its own; it needs as much
+            disk again as the lake, and a start that copies it.
         merge_rounds: After so many rounds the small files that they leave are merged.
     """
 
@@ -60,6 +62,7 @@ class LivePace(BaseModel):
     quiet_seconds: float = Field(default=30, gt=0)
     report_seconds: float = Field(default=5, ge=1)
     duckdb_threads: int = Field(default=1, ge=1)
+    working_copy: bool = True
     merge_rounds: int = Field(default=100, ge=1)
 
 

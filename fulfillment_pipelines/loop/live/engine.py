@@ -29,7 +29,7 @@ from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 
 _BEAT_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 5.0
-_MERGE: Final = "call ducklake_merge_adjacent_files('lake')"
+_MERGE: Final = "call ducklake_merge_adjacent_files($lake)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class LiveLoop:
         self._merged_at_round = self._status.rounds
         try:
             with self._platform.warehouse.maintaining() as run:
-                run(_MERGE, {})
+                run(_MERGE, {"lake": self._platform.warehouse.lake_name})
         except RetryableError as error:
             self._note_trouble(str(error))
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from fulfillment_pipelines.reconcile.matching.policy import MatchingPolicy
 from fulfillment_pipelines.reconcile.matching.shares import Fit, Matching, OpenLine, Share, UnbilledLeg
 from fulfillment_pipelines.sql_models import read_models, retarget
-from fulfillment_pipelines.warehouse import Connection, insert_rows, scalar
+from fulfillment_pipelines.warehouse import Connection, clear_rows, delete_rows, insert_rows, scalar
 
 TABLE: Final = "rec_document_matches"
 _CONTRACTS: Final = ("orders", "order_lines", "shipment_lines", "invoice_lines")
@@ -25,7 +25,6 @@ _UNITS: Final = 10_000
 """Smallest units in one base unit: quantities have four decimals."""
 _CHANGES: Final = "select count(*) from match_changes where list_contains($contracts, contract)"
 _COUNT: Final = "select count(*) from target"
-_EMPTY: Final = "delete from lake.main.rec_document_matches"
 _NO_GROUPS: Final = "create or replace temp table match_nameless_groups (customer_id varchar, sku varchar)"
 _NOTE_GROUPS: Final = "insert into match_nameless_groups select customer_id, sku from match_lines"
 _KEEP: Final = """
@@ -35,8 +34,7 @@ _KEEP: Final = """
         and matches.source_key = match_examined.source_key
 """
 _FORGET: Final = """
-    delete from lake.main.rec_document_matches
-    where (system, source_key) in (select (system, source_key) from match_examined)
+    (system, source_key) in (select (system, source_key) from gone)
 """
 _SHARES: Final = pa.schema(
     [
@@ -91,7 +89,7 @@ class DocumentMatcher:
         if self._policy is None:
             return False
         if full:
-            transaction.execute(_EMPTY)
+            clear_rows(transaction, TABLE)
             self._stage(transaction, "match_unresolved")
             self._stage(transaction, "match_lines")
             self._match(transaction, self._policy)
@@ -115,7 +113,7 @@ class DocumentMatcher:
         self._stage_lines(transaction, "match_examined")
         transaction.execute(_KEEP)
         if _count(transaction, "match_previous"):
-            transaction.execute(_FORGET)
+            delete_rows(transaction, TABLE, _FORGET, "match_examined")
         elif not _count(transaction, "match_unresolved"):
             return False
         self._match(transaction, policy)

@@ -181,9 +181,15 @@ def _write_project(folder: Path) -> None:
 
 
 def _watching(
-    folder: Path, name: str, clock: FixedClock, systems: Mapping[str, MemorySystem], *, on_disk: bool = False
+    folder: Path,
+    name: str,
+    clock: FixedClock,
+    systems: Mapping[str, MemorySystem],
+    *,
+    on_disk: bool = False,
+    in_copy: bool = False,
 ) -> Platform:
-    settings = Settings(project_root=folder, runtime_dir=folder / name, duckdb_threads=1)
+    settings = Settings(project_root=folder, runtime_dir=folder / name, duckdb_threads=1, working_copy=in_copy)
     platform = build_platform(
         settings if on_disk else settings.model_copy(update={"lake_catalog": "scratch:"}),
         config=folder / "distributor.yaml",
@@ -206,11 +212,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Any]:
     """Return a function that opens a new world for the length of a block.
 
-    What watches it incrementally may do so in a real lake, which knows more of its tables than one of memory.
+    What watches it incrementally may do so in a real lake, which knows more of its tables than one of memory, and in
+    a working copy of one.
     """
 
     @contextmanager
-    def opened(*, on_disk: bool = False) -> Iterator[World]:
+    def opened(*, on_disk: bool = False, in_copy: bool = False) -> Iterator[World]:
         clock = FixedClock(NOON)
         systems: dict[str, MemorySystem] = {}
         for file in sorted(project.glob("*.yaml")):
@@ -220,7 +227,9 @@ def open_world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
                 systems[declaration.name] = MemorySystem(declaration, clock)
         names = tmp_path_factory.mktemp("world").name
         with (
-            closing(_watching(project, f"{names}-incremental", clock, systems, on_disk=on_disk)) as incremental,
+            closing(
+                _watching(project, f"{names}-incremental", clock, systems, on_disk=on_disk, in_copy=in_copy)
+            ) as incremental,
             closing(_watching(project, f"{names}-full", clock, systems)) as full,
         ):
             yield World(systems, clock, incremental, full)

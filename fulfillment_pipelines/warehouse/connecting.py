@@ -1,45 +1,35 @@
 """The only place that connects to DuckDB: one process's connection to the lake.
 
 The lake is a DuckLake: Parquet files and an SQL catalogue. Writers take turns, across processes and machines, and
-retry when a commit conflicts; readers need no lock. What the tables mean belongs to the stages that write them, and
-how shared stores are reached to `stores`.
+retry when a commit conflicts; readers need no lock. How rows get into a table belongs to `tables`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import duckdb
 import pyarrow as pa
 import stamina
 from duckdb_extensions import import_extension
 
-from fulfillment_pipelines.errors import BadDataError, RetryableError
+from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.stores.duckdb_secret import DuckDbSecret
 from fulfillment_pipelines.stores.lake_location import LakeLocation
 from fulfillment_pipelines.stores.object_store import SCHEME, ObjectStore
 from fulfillment_pipelines.stores.postgres_catalog import PREFIX
+from fulfillment_pipelines.warehouse.journal import Connection
+from fulfillment_pipelines.warehouse.tables import query_rows, stage_table
+from fulfillment_pipelines.warehouse.working_copy import PUBLISHED, WorkingCopy
 
-Connection: TypeAlias = duckdb.DuckDBPyConnection
-SqlError: TypeAlias = duckdb.Error
-"""What DuckDB raises; who runs a model translates it to the model's name, remedy and all."""
 Result = TypeVar("Result")
 
 _SCRATCH: Final = "scratch:"
 _EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
-_ROWS_IN_FILES: Final = """
-    select tables.table_name, cast(coalesce(sum(files.record_count), 0) as bigint) as row_count
-    from __ducklake_metadata_lake.ducklake_table as tables
-    anti join __ducklake_metadata_lake.ducklake_inlined_data_tables as inlined on tables.table_id = inlined.table_id
-    left join __ducklake_metadata_lake.ducklake_data_file as files
-        on tables.table_id = files.table_id and files.end_snapshot is null
-    where tables.end_snapshot is null
-    group by tables.table_name
-"""
 _CONFLICT_MARKS: Final = ("conflict", "database is locked", "could not serialize", "failed to commit")
 
 
@@ -59,6 +49,13 @@ class Warehouse:
         self._guard = threading.Lock()
         self._lock = location.writer_lock()
         self._staged: dict[str, object] = {}
+        self._copy = WorkingCopy(location.working_copy, self.cursor) if location.working_copy else None
+        self._turns = 0
+
+    @property
+    def lake_name(self) -> str:
+        """The name under which the lake itself is attached, for statements of its upkeep."""
+        return PUBLISHED if self._copy else "lake"
 
     def stage_once(self, name: str, version: object, tables: Callable[[], Mapping[str, pa.Table]]) -> None:
         """Put tables into the stage that only seldom change, unless those of this version are there.
@@ -84,18 +81,26 @@ class Warehouse:
         Raises:
             RetryableError: Another writer held the lake for too long, or conflicts did not end.
         """
-        with self._lock.held():
+        with self.turn():
             return self._write_retrying(work)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold the writers' lock over several writes, so that nobody writes between them.
 
+        Who works on a copy publishes when the outermost turn ends, whether it ends well or not.
+
         Raises:
-            RetryableError: Another writer held the lake for too long.
+            RetryableError: Another writer held the lake for too long, or conflicts did not end.
         """
         with self._lock.held():
-            yield
+            self._turns += 1
+            try:
+                yield
+            finally:
+                self._turns -= 1
+                if self._copy and not self._turns:
+                    self._publish(self._copy)
 
     @contextmanager
     def maintaining(self) -> Iterator[Callable[[str, Mapping[str, Any]], list[Any]]]:
@@ -118,6 +123,8 @@ class Warehouse:
             # What is cached of files that were merged away would stay until memory runs short.
             cursor.execute("set global enable_external_file_cache = false")
             cursor.execute("set global enable_external_file_cache = true")
+            if self._copy:
+                self._copy.stay()
 
     def cursor(self) -> Connection:
         """Return a cursor whose unqualified names are the lake's, then the stage's; the caller closes it."""
@@ -151,12 +158,30 @@ class Warehouse:
         """Close the connection; the next use opens it again."""
         self._lock.close()
         if self._connection is not None:
+            if self._copy:
+                self._copy.close()
             for cursor in self._idle:
                 cursor.close()
             self._idle.clear()
             self._connection.close()
             self._connection = None
             self._staged.clear()
+            if self._copy:
+                self._copy.remove()
+
+    def _publish(self, copy: WorkingCopy) -> None:
+        try:
+            for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0):
+                with attempt:
+                    copy.publish()
+        except duckdb.Error as error:
+            copy.give_up()
+            raise RetryableError(
+                "What was worked out could not be written to the lake.",
+                expected="a transaction of the lake that nobody disturbs",
+                found=str(error).splitlines()[0],
+                remedy="nothing: it is worked out again; if it goes on, look at the disk and the lake's catalogue",
+            ) from error
 
     def _write_retrying(self, work: Callable[[Connection], Result]) -> Result:
         for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.02, wait_max=1.0, timeout=60):
@@ -165,6 +190,8 @@ class Warehouse:
         raise AssertionError("stamina re-raises after the last attempt")  # pragma: no cover
 
     def _transact(self, work: Callable[[Connection], Result]) -> Result:
+        if self._copy:
+            return self._copy.transact(work)
         with self.reading() as cursor:
             cursor.execute("begin transaction")
             try:
@@ -209,12 +236,16 @@ class Warehouse:
                 store = self.location.object_store or ObjectStore(self.location.find_secret)
                 _create_secret(connection, store.duckdb_secret(self.location.data_path))
             self._attach(connection)
+            if self._copy:
+                self._copy.refresh(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _attach(self, connection: Connection) -> None:
+        if self._copy:
+            self._copy.attach(connection)
         source = self.location.catalog
         options = "read_only" if self._read_only else "data_path $data_path"
         # Rows kept in the catalogue would have to be looked for there at every scan of every table.
@@ -229,7 +260,7 @@ class Warehouse:
             if secret := catalog.duckdb_secret():
                 _create_secret(connection, secret)
                 options += ", meta_secret 'lake_catalog'"
-        statement = _attach_statement(source, self.location.data_path, options)
+        statement = _attach_statement(source, self.lake_name, self.location.data_path, options)
         try:
             for attempt in stamina.retry_context(on=_is_conflict, attempts=8, wait_initial=0.05, wait_max=1.0):
                 with attempt:
@@ -243,10 +274,18 @@ class Warehouse:
             ) from error
 
 
-def _attach_statement(source: str, data_path: str, options: str) -> str:
+def _attach_statement(source: str, name: str, data_path: str, options: str) -> str:
     """ATTACH takes no bound parameters, so its literals are quoted here and nowhere else."""
     quoted = "'" + data_path.replace("'", "''") + "'"
-    return "attach 'ducklake:" + source.replace("'", "''") + "' as lake (" + options.replace("$data_path", quoted) + ")"
+    return (
+        "attach 'ducklake:"
+        + source.replace("'", "''")
+        + "' as "
+        + name
+        + " ("
+        + options.replace("$data_path", quoted)
+        + ")"
+    )
 
 
 def _create_secret(connection: Connection, secret: DuckDbSecret) -> None:
@@ -282,111 +321,3 @@ def scratch(memory_limit: str = "4GB", threads: int = 2) -> Warehouse:
         catalog=_SCRATCH, data_path="", lock_path=Path("scratch.lock"), memory_limit=memory_limit, threads=threads
     )
     return Warehouse(location)
-
-
-def query_rows(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-    """Return the rows of one select as an Arrow table.
-
-    Raises:
-        BadDataError: The statement cannot be run; the message says why.
-    """
-    try:
-        if not connection.extract_statements(statement):
-            raise BadDataError(
-                "There is nothing to ask.",
-                expected="one select",
-                found=repr(statement),
-                remedy='`fulfillment query "show tables"` lists what can be asked',
-            )
-        return connection.execute(statement, dict(parameters or {})).to_arrow_table()
-    except duckdb.Error as error:
-        raise BadDataError(
-            "The query could not be run.",
-            found=str(error).splitlines()[0],
-            remedy='`fulfillment query "show tables"` lists what can be asked, `"describe TABLE"` its columns',
-        ) from error
-
-
-def create_view(connection: Connection, name: str, query: str) -> None:
-    """Make or replace a view of this process; it hides a table of the lake that has the same name."""
-    connection.execute("create or replace temp view " + name + " as " + query)
-
-
-def create_table(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-    """Make or replace a table of the stage with the rows of a query."""
-    connection.execute("create or replace table " + name + " as " + query, dict(parameters or {}))
-
-
-def stage_table(connection: Connection, name: str, table: pa.Table) -> None:
-    """Make or replace a table of the stage, which this process alone sees, with the rows of an Arrow table."""
-    connection.register("staged_rows", table)
-    connection.execute("create or replace table memory.main." + name + " as from staged_rows")
-    connection.unregister("staged_rows")
-
-
-def ensure_table(
-    connection: Connection,
-    name: str,
-    query: str,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    existing: Container[str] = (),
-) -> None:
-    """Make an empty table with the columns of a query, unless it exists.
-
-    Args:
-        connection: The lake's cursor.
-        name: The table.
-        query: What gives it its columns.
-        parameters: Of the query.
-        existing: Tables known to be there; asking the lake means planning the query for nothing.
-    """
-    if name not in existing:
-        statement = "create table if not exists " + name + " as select * from (" + query + ") limit 0"  # noqa: S608 - own names
-        connection.execute(statement, dict(parameters or {}))
-
-
-def insert_rows(connection: Connection, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-    """Insert the rows of a query into a table, column by column name."""
-    connection.execute("insert into " + name + " by name " + query, dict(parameters or {}))
-
-
-def replace_rows(
-    connection: Connection,
-    name: str,
-    query: str,
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    existing: Container[str] = (),
-) -> None:
-    """Make a table hold exactly the rows of a query; the arguments are those of `ensure_table`."""
-    ensure_table(connection, name, query, parameters, existing=existing)
-    connection.execute("delete from lake.main." + name)  # noqa: S608 - own names
-    insert_rows(connection, "lake.main." + name, query, parameters)
-
-
-def lake_tables(connection: Connection) -> frozenset[str]:
-    """Return the names of the lake's tables, as the connection's transaction sees them.
-
-    Asked by their columns: `duckdb_tables()` counts the rows of every table, which takes a hundred times as long.
-    """
-    found = connection.execute("select distinct table_name from duckdb_columns() where database_name = 'lake'")
-    return frozenset(row[0] for row in found.fetchall())
-
-
-def rows_in_files(connection: Connection) -> Mapping[str, int]:
-    """Return how many rows the committed files of each table of a DuckLake hold, deleted ones counted; else nothing.
-
-    DuckLake has no statistics of a table without rows and asks its catalogue for them column by column, each time that
-    the table is read: that takes ten times as long as to read a small one, so that who knows of it spares the reading.
-    """
-    found = connection.execute("select 1 from duckdb_databases() where database_name = 'lake' and type = 'ducklake'")
-    return dict(connection.execute(_ROWS_IN_FILES).fetchall()) if found.fetchall() else {}
-
-
-def scalar(connection: Connection, statement: str, parameters: Mapping[str, Any] | None = None) -> int:
-    """Return the one number a statement gives."""
-    row = connection.execute(statement, dict(parameters or {})).fetchone()
-    if row is None:
-        raise AssertionError("an aggregate without groups gives one row")
-    return int(row[0])
