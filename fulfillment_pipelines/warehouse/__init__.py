@@ -7,7 +7,7 @@ What the tables mean belongs to the stages that write them, and how shared store
 
 from __future__ import annotations
 
-from fulfillment_pipelines.warehouse.connecting import Warehouse, scratch
+from fulfillment_pipelines.warehouse.connecting import SCRATCH, Warehouse, scratch
 from fulfillment_pipelines.warehouse.journal import Connection, SqlError
 from fulfillment_pipelines.warehouse.tables import (
     clear_rows,
@@ -26,6 +26,7 @@ from fulfillment_pipelines.warehouse.tables import (
 )
 
 __all__ = [
+    "SCRATCH",
     "Connection",
     "SqlError",
     "Warehouse",

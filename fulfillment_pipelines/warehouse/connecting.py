@@ -28,7 +28,9 @@ from fulfillment_pipelines.warehouse.working_copy import PUBLISHED, WorkingCopy
 
 Result = TypeVar("Result")
 
-_SCRATCH: Final = "scratch:"
+SCRATCH: Final = "scratch:"
+"""Catalogue of a lake that lies in the memory of its process, and ends with it."""
+
 _EXTENSIONS: Final = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 _CONFLICT_MARKS: Final = ("conflict", "database is locked", "could not serialize", "failed to commit")
 
@@ -227,7 +229,7 @@ class Warehouse:
             },
         )
         try:
-            if self.location.catalog == _SCRATCH:
+            if self.location.catalog == SCRATCH:
                 connection.execute("attach ':memory:' as lake")
                 return connection
             import_extension("ducklake", con=connection)
@@ -315,9 +317,9 @@ def _roll_back(cursor: Connection) -> None:
         return
 
 
-def scratch(memory_limit: str = "4GB", threads: int = 2) -> Warehouse:
+def scratch(memory_limit: str = "4GB", threads: int = 1) -> Warehouse:
     """Return a lake that lives and ends with its connection: where SQL is tried, or asked of files alone."""
     location = LakeLocation(
-        catalog=_SCRATCH, data_path="", lock_path=Path("scratch.lock"), memory_limit=memory_limit, threads=threads
+        catalog=SCRATCH, data_path="", lock_path=Path("scratch.lock"), memory_limit=memory_limit, threads=threads
     )
     return Warehouse(location)

@@ -97,7 +97,7 @@ class WorkingCopy:
         for table in sorted(copied - published.keys()):
             cursor.execute("drop table " + _COPY_TABLE + table)
         for table in sorted(published.keys() & ((published.keys() - copied) | written | self._stale)):
-            cursor.execute("create or replace table " + _COPY_TABLE + table + " as from " + _LAKE_TABLE + table)
+            copy_table(cursor, table)
         self._at, self._published = newest, frozenset(published)
         self._stale.clear()
 
@@ -167,6 +167,11 @@ class WorkingCopy:
             return set(published)
         numbers = {number for (number,) in cursor.execute(_WRITTEN_SINCE, {"since": self._at}).fetchall()}
         return {table for table, number in published.items() if number in numbers}
+
+
+def copy_table(cursor: Connection, table: str) -> None:
+    """Make a table of the copy what the lake has."""
+    cursor.execute("create or replace table " + _COPY_TABLE + table + " as from " + _LAKE_TABLE + table)
 
 
 def _publish(cursor: Connection, change: Change) -> None:
