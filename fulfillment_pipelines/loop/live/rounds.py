@@ -94,22 +94,25 @@ class Rounds:
         began_at, seconds = self.platform.machine_clock.now(), dict[str, float]()
         attempts, landed = tuple(self._attempts.values()), tuple(self._landed)
         began, cpu_began = self.monotonic(), time.process_time()
+        decisions = None
         with self.platform.warehouse.turn():
             seconds["lake"] = self.monotonic() - began
             with self._timed(seconds, "admit"):
                 record_attempts(self.platform.warehouse, attempts)
                 admissions = stages.admit(self.platform, landed) if landed else []
                 self.platform.refresh_clock()
-            self._attempts.clear()
-            self._landed.clear()
             with self._timed(seconds, "reconcile"):
                 reconciliation = stages.reconcile(self.platform, full=self._revisits_all)
+            # Nobody waits for the lake to be told: should that fail, the same is worked out again from what was landed.
+            if not reconciliation.violations:
+                with self._timed(seconds, "decide"):
+                    decisions = stages.decide(self.platform)
+            ended = self.monotonic()
+        seconds["publish"] = self.monotonic() - ended
+        self._attempts.clear()
+        self._landed.clear()
         # Asked for once; as long as the promise stays broken, the reconcile makes everything anew by itself.
         self._revisits_all = bool(reconciliation.violations) and not self._revisits_all
-        decisions = None
-        if not reconciliation.violations:
-            with self._timed(seconds, "decide"):
-                decisions = stages.decide(self.platform)
         cpu_seconds = time.process_time() - cpu_began
         return RoundResult(began_at, attempts, tuple(admissions), reconciliation, decisions, seconds, cpu_seconds)
 
