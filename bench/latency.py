@@ -5,8 +5,8 @@
 A PostgreSQL warehouse and an HTTP ERP and finance change so many times a second; once a second finance holds an order
 that the warehouse then goes on to pick (CRD-02, cured by hold.apply to the warehouse). `fulfillment up` runs the live
 loop, the receiver of webhooks and Dagster; an analyst queries the lake all the time. The time of a case is when
-another process sees it in the ledger, the time of a correction when the warehouse's database has it. The table is
-written to bench/results/latency.md, the plot to docs/images/latency.svg.
+another process sees it in the ledger, the time of a correction when the warehouse's database has it. With `--write` all
+times are kept in bench/results/latency.json, and the page written from it to bench/results/latency.md.
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ from typing import Any, Final
 
 import psutil
 
-from bench.latency_plot import latency_plot
+from bench.kept import Row, keep_only, plot, write_page
 from bench.latency_world.cloud import Cloud
 from bench.latency_world.warehouse_site import WarehouseSite
-from bench.machine import machine
+from bench.machine import measured_on
 from fulfillment_pipelines.twin.systems.postgres import PostgresServer
 
 _ROOT: Final = Path(__file__).parents[1]
 _WORLD: Final = Path(__file__).parent / "latency_world"
-_RESULTS: Final = Path(__file__).parent / "results" / "latency.md"
-_PLOT: Final = _ROOT / "docs" / "images" / "latency.svg"
+_NAME: Final = "latency"
 _SECRET: Final = "ring"  # noqa: S105 - of a bell on the loopback interface
 _COLLECTIONS: Final = (
     *(
@@ -63,6 +62,7 @@ _BELL: Final = "http://127.0.0.1:8787/hooks/changed"
 _LOOK_SECONDS: Final = 0.05
 _START_SECONDS: Final = 300
 _SETTLE_SECONDS: Final = 90
+_STAGES: Final = ("lake", "admit", "reconcile", "decide", "publish")
 _ANALYST: Final = """
 select orders.priority, lines.verdict, count(*) as line_count
 from canon_orders as orders
@@ -373,59 +373,89 @@ def _percentile(values: Sequence[float], percent: int) -> float:
     return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
-def report(arguments: argparse.Namespace, world: World, watched: Watched, arrived: Mapping[str, datetime]) -> str:
-    """Return the page of results."""
-    to_case = _seconds(world.committed_at, watched.seen_at)
-    to_target = _seconds(watched.seen_at, arrived)
+def _row_of(
+    arguments: argparse.Namespace, world: World, watched: Watched, arrived: Mapping[str, datetime]
+) -> dict[str, Any]:
+    """Return what is kept of a run: every latency with the second at which it began, and what it cost."""
     rounds = [status["last_round_seconds"] for status in watched.statuses if status["last_round_seconds"]]
+    stages = {stage: round(statistics.median(one.get(stage, 0) for one in rounds), 3) for stage in _STAGES if rounds}
+    return {
+        "seconds": arguments.seconds,
+        "orders": arguments.orders,
+        "commits": world.changes,
+        "faults": len(world.committed_at),
+        "to_case": _series(world, world.committed_at, watched.seen_at),
+        "to_correction": _series(world, watched.seen_at, arrived),
+        "query_seconds": _summary(watched.query_seconds),
+        "round_seconds": {"processor time": round(_cpu_of_a_round(watched), 3), **stages},
+        "cpu_seconds": {name: round(seconds, 1) for name, seconds in watched.cpu_seconds.items()},
+    }
+
+
+def page(runs: Sequence[Row]) -> str:
+    """Return the page of the run that is kept."""
+    (run,) = runs
+    to_case, to_target = ([seconds for _, seconds in run[name]] for name in ("to_case", "to_correction"))
     lines = [
         "# From change to case, from case to correction",
         "",
-        f"{machine()}",
+        f"{run['measured_on']}.",
         "",
-        f"    python -m bench.latency --seconds {arguments.seconds} --orders {arguments.orders}",
+        f"    python -m bench.latency --seconds {run['seconds']} --orders {run['orders']} --write",
         "",
-        f"{world.changes:,} commits in {arguments.seconds} s, {world.changes / arguments.seconds:.0f} a second, and",
-        f"{len(world.committed_at):,} faults among them that open a case. Load average {os.getloadavg()[1]:.1f}.",
+        f"{run['commits']:,} commits in {run['seconds']} s, {run['commits'] / run['seconds']:.0f} a second, and",
+        f"{run['faults']:,} faults among them that open a case.",
         "",
         "Wall time is what others leave: where the load is above the number of cores, read the processor time of a",
         "round, which is its wall time on a core of its own; a case then takes one and a half rounds in the median.",
         "",
+        "![Each latency at the second of its commit](latency.svg)",
+        "",
         "| seconds | median | p95 | max | of |",
         "|---|---|---|---|---|",
-        _line("commit to case visible", to_case, len(world.committed_at)),
+        _line("commit to case visible", to_case, run["faults"]),
         _line("case visible to correction in the target", to_target, len(to_case)),
-        _line("analyst's query meanwhile", watched.query_seconds, len(watched.query_seconds)),
+        _told("analyst's query meanwhile", run["query_seconds"], run["query_seconds"]["count"]),
         "",
         "| a round of the live loop | median |",
         "|---|---|",
-        f"| processor time | {_cpu_of_a_round(watched):.2f} |",
-        *(
-            f"| {stage} | {statistics.median(one.get(stage, 0) for one in rounds):.2f} |"
-            for stage in ("lake", "admit", "reconcile", "decide")
-            if rounds
-        ),
+        *(f"| {stage} | {seconds:.2f} |" for stage, seconds in run["round_seconds"].items()),
         "",
         "| part | CPU seconds | of one core |",
         "|---|---|---|",
         *(
-            f"| {name} | {seconds:.0f} | {seconds / arguments.seconds:.0%} |"
-            for name, seconds in sorted(watched.cpu_seconds.items(), key=lambda item: -item[1])
+            f"| {name} | {seconds:.0f} | {seconds / run['seconds']:.0%} |"
+            for name, seconds in sorted(run["cpu_seconds"].items(), key=lambda item: -item[1])
         ),
         "",
     ]
     return "\n".join(lines)
 
 
-def _seconds(begun: Mapping[str, datetime], ended: Mapping[str, datetime]) -> list[float]:
-    return [max(0.0, (ended[order] - at).total_seconds()) for order, at in begun.items() if order in ended]
+def _series(world: World, begun: Mapping[str, datetime], ended: Mapping[str, datetime]) -> list[tuple[float, float]]:
+    """Return, by commit, its second since the first one and how long the part took that it is about."""
+    first = min(world.committed_at.values())
+    return [
+        (round((at - first).total_seconds(), 2), round(max(0.0, (ended[order] - begun[order]).total_seconds()), 3))
+        for order, at in world.committed_at.items()
+        if order in begun and order in ended
+    ]
+
+
+def _summary(values: Sequence[float]) -> dict[str, float]:
+    if not values:
+        return {"count": 0}
+    found = {"median": statistics.median(values), "p95": _percentile(values, 95), "max": max(values)}
+    return {"count": len(values), **{name: round(value, 3) for name, value in found.items()}}
 
 
 def _line(what: str, values: Sequence[float], expected: int) -> str:
-    if not values:
-        return f"| {what} | - | - | - | 0 of {expected} |"
-    median, p95 = statistics.median(values), _percentile(values, 95)
-    return f"| {what} | {median:.2f} | {p95:.2f} | {max(values):.2f} | {len(values)} of {expected} |"
+    return _told(what, _summary(values), expected)
+
+
+def _told(what: str, summary: Mapping[str, float], expected: int) -> str:
+    shown = " | ".join(f"{summary[name]:.2f}" if name in summary else "-" for name in ("median", "p95", "max"))
+    return f"| {what} | {shown} | {summary['count']} of {expected} |"
 
 
 def main() -> None:
@@ -435,7 +465,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=50, help="a second")
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--keep", type=Path, help="keep everything in this folder")
-    parser.add_argument("--write", action="store_true", help="write the results page and the plot")
+    parser.add_argument("--write", action="store_true", help="keep the result and write its page")
     arguments = parser.parse_args()
     home = arguments.keep or Path(tempfile.mkdtemp(prefix="latency-"))
     try:
@@ -443,25 +473,11 @@ def main() -> None:
     finally:
         if arguments.keep is None:
             shutil.rmtree(home, ignore_errors=True)
-    page = report(arguments, world, watched, arrived)
-    sys.stdout.write(page)
+    run = _row_of(arguments, world, watched, arrived)
     if arguments.write:
-        _RESULTS.write_text(page, encoding="utf-8")
-        _PLOT.parent.mkdir(exist_ok=True)
-        series = {
-            "commit to case": _series(world, watched.seen_at),
-            "commit to correction": _series(world, arrived),
-        }
-        _PLOT.write_text(latency_plot(series), encoding="utf-8")
-
-
-def _series(world: World, ended: Mapping[str, datetime]) -> list[tuple[float, float]]:
-    first = min(world.committed_at.values())
-    return [
-        ((at - first).total_seconds(), (ended[order] - at).total_seconds())
-        for order, at in world.committed_at.items()
-        if order in ended
-    ]
+        write_page(_NAME, page(keep_only(_NAME, [run])))
+        plot(_NAME)
+    sys.stdout.write(page([{**run, "measured_on": measured_on()}]))
 
 
 if __name__ == "__main__":

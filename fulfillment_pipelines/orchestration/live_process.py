@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 
+from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.loop.live.charge import in_charge
-from fulfillment_pipelines.loop.live.engine import LiveListener, LiveLoop
+from fulfillment_pipelines.loop.live.engine import AGAIN_SECONDS, LiveListener, LiveLoop
+from fulfillment_pipelines.loop.live.lease import LeaseKeeper
 from fulfillment_pipelines.loop.platform import Platform, build_platform, runtime_folder
 from fulfillment_pipelines.orchestration.processes import interrupts
 from fulfillment_pipelines.settings import Settings
@@ -24,7 +27,7 @@ def run_live(
         say: Told, in one line each, what a person should know.
 
     Raises:
-        RejectedError: Another live loop is in charge of the deployment.
+        RejectedError: Another live loop of this runtime folder is in charge, or the lease was lost.
         ConfigurationError: A declaration, a secret or an SQL file is wrong.
     """
     with interrupts() as stop, ExitStack() as closing:
@@ -33,10 +36,34 @@ def run_live(
         own = settings.model_copy(update={"duckdb_threads": pace.duckdb_threads, "working_copy": pace.working_copy})
         platform = closing.enter_context(build_platform(own, config=config))
         closing.enter_context(in_charge(runtime_folder(settings, distributor)))
-        platform.prepare()
+        if not _prepared(platform, stop, say):
+            return
         listener = _listener(platform, closing, say) if report else LiveListener(trouble=say)
-        say("The live loop is in charge.")
-        LiveLoop(platform, stop, listener=listener).run()
+        running: list[LiveLoop] = []
+        lease = LeaseKeeper(
+            platform.ledger,
+            seconds=distributor.live.lease_seconds,
+            stop=stop,
+            shown_at=lambda: running[0].status.beat_at if running else platform.machine_clock.now(),
+            say=say,
+        )
+        if closing.enter_context(lease.held()):
+            say("The live loop is in charge.")
+            running.append(LiveLoop(platform, stop, listener=listener))
+            running[0].run()
+
+
+def _prepared(platform: Platform, stop: Event, say: Callable[[str], None]) -> bool:
+    """Create what is missing, however long the lake or the ledger is busy; False where the process is to end."""
+    while not stop.is_set():
+        try:
+            platform.prepare()
+        except RetryableError as error:
+            say(str(error))
+            stop.wait(AGAIN_SECONDS)
+        else:
+            return True
+    return False
 
 
 def _listener(platform: Platform, closing: ExitStack, say: Callable[[str], None]) -> LiveListener:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.loop.live.charge import is_in_charge
+from fulfillment_pipelines.loop.live.lease import is_held
 from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 from fulfillment_pipelines.orchestration.jobs import MICRO_BATCH
 from fulfillment_pipelines.orchestration.probing import Seen, probe
@@ -32,7 +33,7 @@ def source_changes_sensor(
     looked at, and rules that compare the two would see a break where there is none.
 
     While a live loop is in charge nothing is asked here: the loop hears of changes sooner. The sensor takes over when
-    the loop is gone, or has not shown itself for a minute.
+    the loop is gone, or has not shown itself for a minute, on this host or another.
 
     While a run is under way nothing is asked, so that changes gather for the next one instead of queueing up. A run
     that failed is made good by the next change, or when the patience ends.
@@ -56,7 +57,8 @@ def source_changes_sensor(
             return dg.SkipReason("A run is under way; what changes meanwhile is for the next one.")
         seen = Seen.model_validate_json(context.cursor) if context.cursor else Seen()
         with make_platform() as platform:
-            if is_in_charge(runtime_folder(platform.settings, platform.distributor), clock.now()):
+            folder = runtime_folder(platform.settings, platform.distributor)
+            if is_in_charge(folder, clock.now()) or is_held(platform.ledger, clock.now()):
                 return dg.SkipReason("The live loop is in charge.")
             known = seen if _has_landed(platform) else Seen()
             return _evaluated(platform, known, clock, patience)

@@ -51,7 +51,9 @@ class LivePace(BaseModel):
             than one costs processor time and saves none.
         working_copy: Whether the loop works on a copy of the lake's tables in a database of its own; it needs as much
             disk again as the lake, and a start that copies it.
+        publish_seconds: For how long rounds are gathered before the lake is told of them, while there is always news.
         merge_rounds: After so many rounds the small files that they leave are merged.
+        lease_seconds: A loop that has ended without a word is followed by one that waits after so long.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +65,9 @@ class LivePace(BaseModel):
     report_seconds: float = Field(default=5, ge=1)
     duckdb_threads: int = Field(default=1, ge=1)
     working_copy: bool = True
+    publish_seconds: float = Field(default=5, ge=0)
     merge_rounds: int = Field(default=100, ge=1)
+    lease_seconds: float = Field(default=30, ge=5)
 
 
 class Distributor(BaseModel):

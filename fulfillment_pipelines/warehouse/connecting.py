@@ -121,11 +121,12 @@ class Warehouse:
             raise AssertionError("stamina re-raises after the last attempt")  # pragma: no cover
 
         with self._lock.held(), self.reading() as cursor:
+            stays = self._copy is not None and self._copy.is_abreast()
             yield run
             # What is cached of files that were merged away would stay until memory runs short.
             cursor.execute("set global enable_external_file_cache = false")
             cursor.execute("set global enable_external_file_cache = true")
-            if self._copy:
+            if self._copy and stays:
                 self._copy.stay()
 
     def cursor(self) -> Connection:
@@ -222,6 +223,7 @@ class Warehouse:
             config={
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
+                "allow_unsigned_extensions": "false" if self.location.verify_extensions else "true",
                 "memory_limit": self.location.memory_limit,
                 "threads": str(self.location.threads),
                 # What does not fit into the limit is put where everything made at run time is, not where one stands.

@@ -8,8 +8,10 @@ Until then the rows that came and the keys of those that went stand in temp tabl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import duckdb
@@ -29,24 +31,37 @@ _GONE: Final = re.compile(r"\bgone\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Rows that came into a table, or that went out of it.
+class Gone:
+    """Rows of a table that were deleted.
 
     Attributes:
-        table: Of the lake, without its database.
-        kept: Temp table of the rows that came, or of the keys of those that went.
-        condition: Of the rows that went, over `target` and the kept keys; empty where rows came.
+        condition: Over `target`, the table, and `gone`, the kept keys.
+        kept: Temp table of those keys.
         parameters: Of the condition.
     """
 
-    table: str
+    condition: str
     kept: str
-    condition: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a table: first these rows went, then those came.
+
+    Rows that came and went again stand in neither, so that many passes are published as one.
+
+    Attributes:
+        came: Temp table of the rows that came and are still there; empty where none came.
+        gone: What went of the rows that are published, each condition once.
+    """
+
+    came: str = ""
+    gone: Mapping[tuple[str, ...], Gone] = field(default_factory=dict)
 
 
 class Journal:
-    """Changes in the order in which they were made; of a table that was remade whole only that it was.
+    """Changes table by table; of a table that was remade whole only that it was.
 
     Args:
         earlier: What was noted before, which this one goes on from and leaves as it is.
@@ -56,54 +71,58 @@ class Journal:
     """
 
     def __init__(self, earlier: Journal | None = None) -> None:
-        self._changes: dict[str, list[Change] | None] = {}
-        self._kept = 0
-        self.moves_tables = False
-        if earlier is not None:
-            self._go_on_from(earlier)
-
-    def _go_on_from(self, other: Journal) -> None:
-        self._changes = {table: changes and [*changes] for table, changes in other._changes.items()}
-        self._kept, self.moves_tables = other._kept, other.moves_tables
+        self._changes: dict[str, Change | None] = dict(earlier.changes) if earlier else {}
+        self._kept = len(earlier.kept) if earlier else 0
+        self._deletes: Counter[tuple[str, str]] = Counter()
+        self.moves_tables: bool = earlier.moves_tables if earlier else False
 
     def __bool__(self) -> bool:
         """Whether anything is noted."""
         return bool(self._changes) or self.moves_tables
 
     @property
-    def tables(self) -> frozenset[str]:
-        """Tables that are other than they were."""
-        return frozenset(self._changes)
-
-    @property
-    def remade(self) -> Iterator[str]:
-        """Tables of which so much has changed that all of it is to be published."""
-        return (table for table, changes in self._changes.items() if changes is None)
-
-    @property
-    def changes(self) -> Iterator[Change]:
-        """What came and went in the other tables."""
-        return (change for changes in self._changes.values() for change in changes or ())
+    def changes(self) -> Mapping[str, Change | None]:
+        """What became of each table that is other than it was; None where all of it is to be published."""
+        return MappingProxyType(self._changes)
 
     @property
     def kept(self) -> tuple[str, ...]:
         """All temp tables that were ever noted."""
         return tuple(f"journal_{number + 1}" for number in range(self._kept))
 
-    def next_kept(self) -> str:
-        """Return the name of a temp table that is not in use."""
-        self._kept += 1
-        return f"journal_{self._kept}"
-
-    def note(self, change: Change) -> None:
-        """Note a change, unless its table is noted whole."""
-        changes = self._changes.setdefault(change.table, [])
-        if changes is not None:
-            changes.append(change)
-
     def note_remade(self, table: str) -> None:
         """Note that a table is to be published whole."""
         self._changes[table] = None
+
+    def note_came(self, table: str) -> tuple[str, bool]:
+        """Return the temp table for rows that come, and whether it must be made; none where it is noted whole."""
+        change = self._changes.setdefault(table, Change())
+        if change is None or change.came:
+            return (change.came if change else ""), False
+        kept = self._next_kept()
+        self._changes[table] = replace(change, came=kept)
+        return kept, True
+
+    def note_gone(self, table: str, condition: str, parameters: Mapping[str, Any]) -> tuple[str, str, bool]:
+        """Return the temp table for keys that go, and whether it must be made, and that of the rows that came before.
+
+        The first delete of a kind in one pass goes with the first in another: who deletes by near keys first and by
+        far ones then does so for the lake as well, where near keys are found faster.
+        """
+        change = self._changes.setdefault(table, Change())
+        if change is None:
+            return "", "", False
+        self._deletes[table, condition] += 1
+        kind = (condition, str(self._deletes[table, condition]), repr(sorted(parameters.items())))
+        if kind in change.gone:
+            return change.gone[kind].kept, change.came, False
+        kept = self._next_kept()
+        self._changes[table] = replace(change, gone={**change.gone, kind: Gone(condition, kept, dict(parameters))})
+        return kept, change.came, True
+
+    def _next_kept(self) -> str:
+        self._kept += 1
+        return self.kept[-1]
 
 
 class JournalingConnection:
@@ -129,18 +148,27 @@ class JournalingConnection:
         self.journal.moves_tables |= _CREATED.match(statement) is not None
         return self.connection.execute(statement, parameters)
 
-    def insert(self, table: str, query: str, parameters: Mapping[str, Any]) -> str:
-        """Keep the rows of a query, and return the query of what was kept."""
-        kept = self.journal.next_kept()
-        self.connection.execute("create or replace temp table " + kept + " as " + query, dict(parameters))
-        self.journal.note(Change(table, kept))
-        return "from " + kept
+    def insert(self, table: str, query: str, parameters: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        """Keep the rows of a query, and return the query of what was kept, with its parameters."""
+        kept, is_new = self.journal.note_came(table)
+        if not kept:
+            return query, parameters
+        run = self.connection.execute
+        run("create or replace temp table journal_rows as " + query, dict(parameters))
+        if is_new:
+            run("create or replace temp table " + kept + " as from " + LAKE + table + " limit 0")
+        run("insert into temp." + kept + " by name from journal_rows")
+        return "from journal_rows", {}
 
     def delete(self, table: str, condition: str, gone: str, parameters: Mapping[str, Any]) -> None:
-        """Keep the keys by which rows are deleted."""
-        kept = self.journal.next_kept()
-        self.connection.execute("create or replace temp table " + kept + " as from " + gone)
-        self.journal.note(Change(table, kept, condition, parameters))
+        """Keep the keys by which rows are deleted, and let go of what came by them."""
+        kept, came, is_new = self.journal.note_gone(table, condition, parameters)
+        if not kept:
+            return
+        keep = "create or replace temp table " + kept + " as" if is_new else "insert into temp." + kept + " by name"
+        self.connection.execute(keep + " from " + gone)
+        if came:
+            self.connection.execute(delete_statement("temp." + came, condition, gone), dict(parameters))
 
 
 def journaling(connection: Connection, table: str) -> tuple[JournalingConnection | None, str]:

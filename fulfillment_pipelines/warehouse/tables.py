@@ -117,7 +117,7 @@ def insert_rows(
     if notes and is_bulk:
         notes.journal.note_remade(table)
     elif notes:
-        query, told = notes.insert(table, query, told), {}
+        query, told = notes.insert(table, query, told)
     target = LAKE + table if is_of_the_lake(table) else name
     return scalar(_behind(connection), "insert into " + target + " by name " + query, told)
 

@@ -127,10 +127,11 @@ class WorkingCopy:
         try:
             for table in sorted(copied - self._published):
                 cursor.execute("create table " + _LAKE_TABLE + table + " as from " + _COPY_TABLE + table + " limit 0")
-            for table in journal.remade:
-                _publish_whole(cursor, table, is_copied=table in copied, is_published=table in self._published)
-            for change in journal.changes:
-                _publish(cursor, change)
+            for table, change in journal.changes.items():
+                if change is None:
+                    _publish_whole(cursor, table, is_copied=table in copied, is_published=table in self._published)
+                else:
+                    _publish(cursor, _LAKE_TABLE + table, change)
             cursor.execute("commit")
         except BaseException:
             with suppress(SqlError):  # a commit that failed has ended the transaction
@@ -142,13 +143,17 @@ class WorkingCopy:
 
     def give_up(self) -> None:
         """Publish nothing of what was noted; what it was about is copied from the lake again before it is used."""
-        self._stale |= self._journal.tables
+        self._stale |= self._journal.changes.keys()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         for kept in self._journal.kept:
             self._own_cursor().execute("drop table if exists temp." + kept)
         self._journal = Journal()
+
+    def is_abreast(self) -> bool:
+        """Whether nobody has written the lake since this process last looked."""
+        return self._at == scalar(self._own_cursor(), _NEWEST)
 
     def stay(self) -> None:
         """Take the lake as it stands for what the copy holds: nobody but this process has written it."""
@@ -174,12 +179,11 @@ def copy_table(cursor: Connection, table: str) -> None:
     cursor.execute("create or replace table " + _COPY_TABLE + table + " as from " + _LAKE_TABLE + table)
 
 
-def _publish(cursor: Connection, change: Change) -> None:
-    target = _LAKE_TABLE + change.table
-    if change.condition:
-        cursor.execute(delete_statement(target, change.condition, change.kept), dict(change.parameters))
-    else:
-        cursor.execute("insert into " + target + " by name from temp." + change.kept)
+def _publish(cursor: Connection, target: str, change: Change) -> None:
+    for gone in change.gone.values():
+        cursor.execute(delete_statement(target, gone.condition, gone.kept), dict(gone.parameters))
+    if change.came:
+        cursor.execute("insert into " + target + " by name from temp." + change.came)
 
 
 def _publish_whole(cursor: Connection, table: str, *, is_copied: bool, is_published: bool) -> None:

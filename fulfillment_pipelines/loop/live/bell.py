@@ -25,6 +25,11 @@ class Bell:
         """Let the loop look around, though no system has news: an answer is there, or it is to stop."""
         self.ring(())
 
+    @property
+    def is_rung(self) -> bool:
+        """Whether who hears it need not wait."""
+        return self._is_woken
+
     def hear(self, timeout_seconds: float) -> frozenset[str]:
         """Wait until it rings, no longer than so many seconds, and return the systems it was rung for since."""
         with self._condition:

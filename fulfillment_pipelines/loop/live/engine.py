@@ -28,7 +28,9 @@ from fulfillment_pipelines.loop.live.watching import Watch
 from fulfillment_pipelines.loop.platform import Platform, runtime_folder
 
 _BEAT_SECONDS: Final = 1.0
-_AGAIN_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 5.0
+"""How long to wait where the lake or the ledger is busy."""
+
 _MERGE: Final = "call ducklake_merge_adjacent_files($lake)"
 
 
@@ -117,7 +119,7 @@ class LiveLoop:
                 )
             except RetryableError as error:
                 self._note_trouble(str(error))
-                self._stop.wait(_AGAIN_SECONDS)
+                self._stop.wait(AGAIN_SECONDS)
         return None
 
     def _take_turns(self) -> None:
@@ -125,11 +127,16 @@ class LiveLoop:
         if asker is None:
             return
         self._watch.start()
-        while not self._stop.is_set():
-            self._turn(asker)
+        try:
+            while not self._stop.is_set():
+                self._turn(asker)
+        finally:
+            self._publish()
 
     def _turn(self, asker: Asker) -> None:
         self._beat("waiting")
+        if self._idle_seconds() and not self._bell.is_rung:
+            self._publish()
         self._agenda.note_news(self._bell.hear(self._idle_seconds()))
         if self._stop.is_set():
             return
@@ -183,6 +190,14 @@ class LiveLoop:
             self._note_trouble(str(error))
         if self._status.rounds - self._merged_at_round >= self._pace.merge_rounds:
             self._merge_files()
+
+    def _publish(self) -> None:
+        """Tell the lake of what was worked out; where that fails, the next round works it out again."""
+        try:
+            self._rounds.publish()
+        except RetryableError as error:
+            self._note_trouble(str(error))
+            self._last_round = float("-inf")
 
     def _merge_files(self) -> None:
         """Merge what many small rounds have left: a table of many files is read more slowly by everybody."""

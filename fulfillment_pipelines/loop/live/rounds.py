@@ -1,7 +1,7 @@
 """One round: what the systems have answered, admitted, reconciled and decided on. Delivery goes on by itself.
 
-Between its first write and its last the round holds the lake's writer lock: a full reconcile that is under way ends
-first, and none begins in between.
+While it works it holds the lake's writer lock: a full reconcile that is under way ends first, and none begins in
+between. How many rounds hold it together belongs to `long_turn`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from datetime import datetime
 
 from fulfillment_pipelines.canonical.admission import Admission, CanonicalFeed
 from fulfillment_pipelines.domain.snapshot import FeedState
+from fulfillment_pipelines.errors import RetryableError
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.live.asking import SystemAnswer
+from fulfillment_pipelines.loop.live.long_turn import LongTurn
 from fulfillment_pipelines.loop.platform import Platform
 from fulfillment_pipelines.reconcile.runner import Reconciliation
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
@@ -64,6 +66,12 @@ class Rounds:
     _attempts: dict[tuple[str, str], PullAttempt] = field(default_factory=dict)
     _landed: list[tuple[CanonicalFeed, LandedSnapshot]] = field(default_factory=list)
     _revisits_all: bool = False
+    _admits_all: bool = False
+
+    def __post_init__(self) -> None:
+        """Hold no turn yet."""
+        pace = self.platform.distributor.live
+        self._turn = LongTurn(self.platform.warehouse, pace.publish_seconds, self.monotonic)
 
     @property
     def revisits_all(self) -> bool:
@@ -95,26 +103,41 @@ class Rounds:
         attempts, landed = tuple(self._attempts.values()), tuple(self._landed)
         began, cpu_began = self.monotonic(), time.process_time()
         decisions = None
-        with self.platform.warehouse.turn():
-            seconds["lake"] = self.monotonic() - began
-            with self._timed(seconds, "admit"):
-                record_attempts(self.platform.warehouse, attempts)
-                admissions = stages.admit(self.platform, landed) if landed else []
-                self.platform.refresh_clock()
-            with self._timed(seconds, "reconcile"):
-                reconciliation = stages.reconcile(self.platform, full=self._revisits_all)
-            # Nobody waits for the lake to be told: should that fail, the same is worked out again from what was landed.
-            if not reconciliation.violations:
-                with self._timed(seconds, "decide"):
-                    decisions = stages.decide(self.platform)
-            ended = self.monotonic()
-        seconds["publish"] = self.monotonic() - ended
+        self._turn.begin()
+        seconds["lake"] = self.monotonic() - began
+        with self._timed(seconds, "admit"):
+            record_attempts(self.platform.warehouse, attempts)
+            waiting = None if self._admits_all else landed
+            admissions = [] if waiting == () else stages.admit(self.platform, waiting)
+            self.platform.refresh_clock()
+        with self._timed(seconds, "reconcile"):
+            reconciliation = stages.reconcile(self.platform, full=self._revisits_all)
+        # Nobody waits for the lake to be told: should that fail, the same is worked out again from what was landed.
+        if not reconciliation.violations:
+            with self._timed(seconds, "decide"):
+                decisions = stages.decide(self.platform)
+        with self._timed(seconds, "publish"):
+            if self._turn.is_due:
+                self.publish()
         self._attempts.clear()
         self._landed.clear()
         # Asked for once; as long as the promise stays broken, the reconcile makes everything anew by itself.
         self._revisits_all = bool(reconciliation.violations) and not self._revisits_all
         cpu_seconds = time.process_time() - cpu_began
         return RoundResult(began_at, attempts, tuple(admissions), reconciliation, decisions, seconds, cpu_seconds)
+
+    def publish(self) -> None:
+        """Tell the lake of all rounds that it has not been told of.
+
+        Raises:
+            RetryableError: That failed; the next round admits again what was landed since.
+        """
+        try:
+            self._turn.end()
+        except RetryableError:
+            self._admits_all = True
+            raise
+        self._admits_all = False
 
     @contextmanager
     def _timed(self, seconds: dict[str, float], stage: str) -> Iterator[None]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fulfillment_pipelines.domain.inbox import InboxMessage
-from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
-from fulfillment_pipelines.errors import RetryableError
+from fulfillment_pipelines.domain.snapshot import FeedState, Scope, Snapshot
+from fulfillment_pipelines.errors import RetryableError, SystemDownError
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.live import engine
 from fulfillment_pipelines.loop.live.charge import in_charge
@@ -21,6 +22,8 @@ from fulfillment_pipelines.loop.live.status import read_status
 from fulfillment_pipelines.loop.platform import runtime_folder
 from fulfillment_pipelines.reconcile.runner import Reconciliation, Violation
 from fulfillment_pipelines.systems.memory import MemorySource
+from fulfillment_pipelines.systems.transports.sql.system import SqlSource
+from fulfillment_pipelines.warehouse import SqlError, Warehouse, lake_tables, scalar, working_copy
 
 _HOLD: dict[str, Any] = {
     "hold_no": "H-1",
@@ -44,20 +47,66 @@ def test_a_webhook_wakes_the_loop_for_the_systems_it_rings_for(running: Any) -> 
     running.until(lambda: 1 in running.landed_rows("finance"))
 
 
-def test_a_source_that_was_away_is_caught_up_in_bounded_pieces_and_is_partial_until_then(running: Any) -> None:
-    before, rounds = len(running.landed_rows("wms_east")), len(running.rounds)
-    running.write_holds(1001, 100)
-    running.until(lambda: sum(running.landed_rows("wms_east")[before:]) >= 100)
+def test_a_source_that_was_away_for_six_hours_is_caught_up_in_bounded_pieces_and_is_partial_until_then(
+    running: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> Snapshot:
+        raise SystemDownError("wms_east: nobody answers.")
+
+    def lag() -> Any:
+        return running.loop.status.systems["wms_east"]
+
+    running.until(lambda: lag().lag_seconds == 0)
+    before = len(running.landed_rows("wms_east"))
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlSource, "pull", away)
+        running.until(lambda: lag().state == "FAILED")
+        running.platform.clock.at += timedelta(hours=6)
+        running.write_holds(10_001, 2_500)
+        running.until(lambda: lag().lag_seconds == 6 * 3600)
+        rounds = len(running.rounds)
+    running.until(lambda: sum(running.landed_rows("wms_east")[before:]) >= 2_500)
     pieces = running.landed_rows("wms_east")[before:]
-    assert max(pieces) <= 41  # a row that shares the cursor comes again
-    assert len(pieces) >= 3
+    assert max(pieces) <= 1_001  # a row that shares the cursor comes again
     attempts = [attempt for one in running.rounds[rounds:] for attempt in one.attempts if attempt.system == "wms_east"]
-    assert [attempt.state.value for attempt in attempts][:2] == ["PARTIAL", "PARTIAL"]
-    running.until(lambda: running.loop.status.systems["wms_east"].state == "OK")
+    assert [attempt.state.value for attempt in attempts if attempt.state is not FeedState.FAILED][:2] == ["PARTIAL"] * 2
+    running.until(lambda: lag().state == "OK" and lag().lag_seconds == 0)
     found = running.platform.warehouse.query(
-        "select count(*) as n from snap_wms_east__holds where hold_id like 'H-1___'"
+        "select count(*) as n from snap_wms_east__holds where hold_id like 'H-1____'"
     )
-    assert found.column("n").to_pylist() == [100]
+    assert found.column("n").to_pylist() == [2_500]
+
+
+def test_a_burst_comes_in_bounded_pieces_and_another_feed_has_its_turn_in_between(running: Any) -> None:
+    before, rounds = len(running.landed_rows("bell")), len(running.rounds)
+    moment = "2026-03-02T09:00:00+00:00"
+    running.inbox().keep(
+        [
+            InboxMessage(
+                "bell",
+                "scans",
+                f"E-{number}",
+                datetime.now(UTC),
+                json.dumps({"event": f"E-{number}", "status": "IN_TRANSIT", "at": moment}).encode(),
+            )
+            for number in range(2_500)
+        ]
+    )
+    running.write_holds(50_001, 2)
+    running.until(lambda: sum(running.landed_rows("bell")[before:]) >= 2_500)
+    assert running.landed_rows("bell")[before:] == [1_000, 1_000, 500]
+    pieces = [
+        at
+        for at, one in enumerate(running.rounds[rounds:])
+        if any(admission.system == "bell" for admission in one.admissions)
+    ]
+    asked = [
+        at
+        for at, one in enumerate(running.rounds[rounds:])
+        if any(attempt.system == "wms_east" for attempt in one.attempts)
+    ]
+    assert any(at < pieces[-1] for at in asked)
+    running.until(lambda: running.loop.status.systems["bell"].state == "OK")
 
 
 def test_a_system_that_hangs_holds_up_no_other_and_not_the_end(make_live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +140,7 @@ def test_the_loop_shows_itself_and_how_far_behind_each_system_is(make_live: Any)
     assert status is not None
     assert (status.doing, status.rounds) == ("stopped", len(live.rounds))
     assert {name: lag.lag_seconds for name, lag in status.systems.items()} == dict.fromkeys(
-        ("finance", "wms_east"), 0.0
+        ("bell", "finance", "wms_east"), 0.0
     )
 
 
@@ -146,6 +195,33 @@ def test_what_could_not_be_landed_is_asked_for_again(make_live: Any, monkeypatch
     assert full_disks == []
 
 
+def test_what_could_not_be_published_is_taken_again_by_the_next_round(
+    make_live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = make_live()
+    live.thread.start()
+    live.until(lambda: bool(live.rounds))
+    full_disks, original = [SqlError("the disk is full")], working_copy._publish
+
+    def publish(*change: Any) -> None:
+        if full_disks:
+            raise full_disks.pop()
+        original(*change)
+
+    monkeypatch.setattr(working_copy, "_publish", publish)
+    live.write_holds(1, 2)
+    live.loop.wake()
+    lake = Warehouse(replace(live.platform.warehouse.location, working_copy=None), read_only=True)
+    live.until(lambda: _count(lake, "snap_wms_east__holds") == 2)
+    lake.close()
+    assert full_disks == []
+
+
+def _count(lake: Warehouse, table: str) -> int:
+    with lake.reading() as cursor:
+        return scalar(cursor, f"select count(*) from {table}") if table in lake_tables(cursor) else 0
+
+
 def test_a_lake_that_is_busy_at_the_start_is_waited_for_and_what_was_approved_goes_out_meanwhile(
     make_live: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +238,7 @@ def test_a_lake_that_is_busy_at_the_start_is_waited_for_and_what_was_approved_go
         begun.append("delivering")
         start(deliveries)
 
-    monkeypatch.setattr(engine, "_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(engine, "AGAIN_SECONDS", 0)
     monkeypatch.setattr(stages, "admit", busy_once)
     monkeypatch.setattr(Deliveries, "start", started)
     live = make_live()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -50,6 +52,16 @@ def test_a_closed_warehouse_opens_again_at_its_next_use(lake: Warehouse) -> None
     lake.close()
 
     assert _numbers(lake) == [1]
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_signatures_of_extensions_are_checked_unless_the_location_says_otherwise(tmp_path: Path, verify: bool) -> None:
+    asked = _location(tmp_path) if verify else replace(_location(tmp_path), verify_extensions=False)
+
+    with closing(Warehouse(asked)) as warehouse:
+        found = warehouse.query("select current_setting('allow_unsigned_extensions') as is_unsigned_allowed")
+
+    assert found.column(0).to_pylist() == [not verify]
 
 
 def test_a_transaction_that_fails_leaves_nothing(lake: Warehouse) -> None:

@@ -232,6 +232,17 @@ def test_merged_files_are_not_copied_again(pair: Pair, monkeypatch: pytest.Monke
     assert len(published) == 5
 
 
+def test_who_merges_files_does_not_pass_over_what_another_has_written(pair: Pair) -> None:
+    pair.copying.write(_insert(0, 1))
+    pair.plain.write(_insert(1, 2))
+    with pair.copying.maintaining() as run:
+        run("call ducklake_merge_adjacent_files($lake)", {"lake": pair.copying.lake_name})
+    pair.copying.write(_insert(2, 3))
+    copied, published = pair.rows(FIRST)
+    assert copied == published
+    assert len(published) == 3
+
+
 def _must_not(*_: object) -> None:
     raise AssertionError("a table was copied")
 
