@@ -25,7 +25,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
-from bench.machine import machine
+from bench.machine import measured_on
 from fulfillment_pipelines.corrections.approving.replay import replay
 from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
@@ -321,7 +321,7 @@ def _report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
         "",
         f"`python -m bench.corrections {command}`",
         "",
-        f"{arguments.count:,} corrections; {share}; {machine()}.",
+        f"{arguments.count:,} corrections; {share}; {measured_on()}.",
         "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---" * len(_COLUMNS) + "|",

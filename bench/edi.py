@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.machine import machine
+from bench.machine import measured_on
 from fulfillment_pipelines.domain.edi import DocumentLayout, DocumentRows, ElementAddress
 from fulfillment_pipelines.domain.x12_documents import OrderedLine, PurchaseOrder
 from fulfillment_pipelines.snapshots.edi_records import records_of
@@ -114,7 +114,7 @@ def _table(costs: list[Cost], x12_text: str, edifact_text: str) -> str:
 
 `python -m bench.edi`
 
-{megabytes:.1f} MB of 850s, {segments:,} segments; {len(edifact_text) / 1e6:.1f} MB of ORDERS. {machine()}.
+{megabytes:.1f} MB of 850s, {segments:,} segments; {len(edifact_text) / 1e6:.1f} MB of ORDERS. {measured_on()}.
 
 | step | CPU s | gave |
 |---|---|---|

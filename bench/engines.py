@@ -3,7 +3,8 @@
     python -m bench.engines --lines 1000000
 
 The server is Sail, in a process of its own, so that its processor time and memory are told beside those of the platform
-that asks it. The table is written to bench/results/engines.md. Writing and loading are not measured.
+that asks it. The table is written to bench/results/engines.md, from bench/results/engines.json. Writing and loading are
+not measured.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bench.machine import machine
+from bench.kept import Row, compute, keep, told_machines, write_page
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform
 from fulfillment_pipelines.settings import read_settings
@@ -30,7 +31,8 @@ from fulfillment_pipelines.systems.distributor import load_distributor
 from fulfillment_pipelines.twin.volume.files import write_distributor
 from fulfillment_pipelines.twin.volume.shape import Shape
 
-_RESULTS: Final = Path(__file__).parent / "results" / "engines.md"
+_NAME: Final = "engines"
+_KEPT_BY: Final = ("lines",)
 _ENGINES: Final = ("duckdb", "spark")
 _SERVER: Final = (
     "from pysail.spark import SparkConnectServer as Server; Server('127.0.0.1', {port}).start(background=False)"
@@ -106,30 +108,39 @@ def _run(home: Path, engine: str, spark_url: str) -> dict[str, Any]:
     return said
 
 
-def _row(name: str, cost: Mapping[str, Any]) -> str:
-    wall = f"{cost['wall_seconds']:.1f}" if "wall_seconds" in cost else ""
-    return f"| {name} | {cost['cpu_seconds']:.1f} | {wall} | {cost['peak_bytes'] / 1e6:,.0f} |"
+def _cost(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: said[name] for name in ("cpu_seconds", "wall_seconds", "peak_bytes")}
 
 
-def _report(lines: int, costs: Mapping[str, Mapping[str, Any]], *, agree: bool) -> str:
+def page(runs: Sequence[Row]) -> str:
+    """Return the page of all that is kept."""
+    asked = "\n".join(f"    python -m bench.engines --lines {run['lines']}" for run in runs)
+    rows = [_row(run["lines"], name, cost) for run in runs for name, cost in run["costs"].items()]
+    same = all(run["agree"] for run in runs)
     return "\n".join(
         [
             "# Engines",
             "",
-            f"`python -m bench.engines --lines {lines}`",
+            asked,
             "",
-            f"A full reconcile of {lines:,} order lines; {machine()}.",
-            f"The findings are {'the same' if agree else 'NOT THE SAME'} on both.",
+            f"A full reconcile; the findings are {'the same' if same else 'NOT THE SAME'} on both. By order lines, on",
             "",
-            "| process | CPU s | wall s | peak MB |",
-            "|---|---|---|---|",
-            *(_row(name, cost) for name, cost in costs.items()),
+            told_machines(runs, "lines"),
+            "",
+            "| order lines | process | CPU s | wall s | peak MB |",
+            "|---|---|---|---|---|",
+            *rows,
             "",
             "On Spark the platform still makes the canonical tables and copies for Spark what the models read, both in",
             "DuckDB, and writes what comes back.",
             "",
         ]
     )
+
+
+def _row(lines: int, name: str, cost: Mapping[str, Any]) -> str:
+    wall = f"{cost['wall_seconds']:.1f}" if "wall_seconds" in cost else ""
+    return f"| {lines:,} | {name} | {cost['cpu_seconds']:.1f} | {wall} | {cost['peak_bytes'] / 1e6:,.0f} |"
 
 
 def main() -> None:
@@ -150,12 +161,14 @@ def main() -> None:
         with _sail() as (url, server):
             found = {engine: _run(home, engine, url) for engine in _ENGINES}
             cpu_seconds, peak_bytes = _spent(server)
-        costs["DuckDB alone"] = found["duckdb"]
-        costs["the platform, asking Sail"] = found["spark"]
+        costs["DuckDB alone"] = _cost(found["duckdb"])
+        costs["the platform, asking Sail"] = _cost(found["spark"])
         costs["Sail"] = {"cpu_seconds": cpu_seconds, "peak_bytes": peak_bytes}
         agree = found["duckdb"]["found"] == found["spark"]["found"]
-        _RESULTS.write_text(_report(arguments.lines, costs, agree=agree), encoding="utf-8")
-    sys.stdout.write(_RESULTS.read_text(encoding="utf-8"))
+        told = page(keep(_NAME, [{"lines": arguments.lines, "agree": agree, "costs": costs}], by=_KEPT_BY))
+    write_page(_NAME, told)
+    compute()
+    sys.stdout.write(told)
 
 
 if __name__ == "__main__":

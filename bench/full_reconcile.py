@@ -1,11 +1,14 @@
 """What a whole full loop costs: landing and admission, every rule and check, case intake, over a standing distributor.
 
     python -m bench.full_reconcile --lines 1000000 10000000 --memory-limit 4GB 1GB
+    python -m bench.full_reconcile --lines 10000000 --memory-limit 3GB --once
 
 Each step runs in a process of its own, so that its processor time and its peak memory are its own. `load` is the first
 loop's: all rows are new; `reload` and `reconcile again` are a later one's, in which every system says the same again.
-Writing the distributor is not counted. The table is written to bench/results/full_reconcile.md; of a size and limit
-that is not measured again it keeps what was measured last, from bench/results/full_reconcile.json.
+Writing the distributor is not counted. DuckDB has one thread unless told otherwise: rows are written in their order,
+by one thread, so that a second one makes little faster and everything a tenth dearer. The table is written to
+bench/results/full_reconcile.md; of a size and limit that is not measured again it keeps what was measured last, from
+bench/results/full_reconcile.json.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.kept import plot
 from bench.machine import machine
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform
@@ -115,6 +119,7 @@ def _speak_at(home: Path, hour: str) -> None:
         declaration.write_text(re.sub(r"T1\d:00:00", f"T{hour}:00:00", text), encoding="utf-8")
 
 
+_FIRST_LOOP: Final = ("load", "reconcile", "intake")
 _STEPS: Final[Mapping[str, Callable[[Path], Mapping[str, object]]]] = {
     "load": load,
     "reconcile": reconcile,
@@ -128,13 +133,14 @@ def _platform(home: Path) -> Platform:
     return build_platform(read_settings(), config=home / "distributor.yaml")
 
 
-def _run(step: str, lines: int, memory_limit: str, seed: int, home: Path) -> Cost:
+def _run(step: str, lines: int, memory_limit: str, home: Path, arguments: argparse.Namespace) -> Cost:
     """Run one step as a process of its own and return what it cost."""
     command = [sys.executable, "-m", "bench.full_reconcile", "--step", step, "--home", str(home)]
-    command += ["--lines", str(lines), "--seed", str(seed)]
+    command += ["--lines", str(lines), "--seed", str(arguments.seed)]
     environment = {
         "FULFILLMENT_RUNTIME_DIR": str(home / "runtime"),
         "FULFILLMENT_DUCKDB_MEMORY_LIMIT": memory_limit,
+        "FULFILLMENT_DUCKDB_THREADS": str(arguments.threads),
     }
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(  # noqa: S603 - this very module
@@ -150,16 +156,17 @@ def _run(step: str, lines: int, memory_limit: str, seed: int, home: Path) -> Cos
         wall_seconds=time.monotonic() - began,
         peak_bytes=int(said.pop("peak_bytes")),
         said=said,
-        measured_on=f"{machine()}, load {os.getloadavg()[0]:.1f}",
+        measured_on=f"{machine()}, load {os.getloadavg()[0]:.1f}, DuckDB threads: {arguments.threads}",
     )
 
 
-def _run_loops(lines: int, memory_limit: str, seed: int, home: Path) -> list[Cost]:
-    """Write a distributor unless it is there, then run both loops over it, in a runtime folder that is new."""
+def _run_loops(lines: int, memory_limit: str, home: Path, arguments: argparse.Namespace) -> list[Cost]:
+    """Write a distributor unless it is there, then run the loops over it, in a runtime folder that is new."""
     shutil.rmtree(home / "runtime", ignore_errors=True)
     costs = []
-    for step in (*(() if (home / "distributor.yaml").exists() else ("write",)), *_STEPS):
-        costs.append(_run(step, lines, memory_limit, seed, home))
+    steps = _FIRST_LOOP if arguments.once else tuple(_STEPS)
+    for step in (*(() if (home / "distributor.yaml").exists() else ("write",)), *steps):
+        costs.append(_run(step, lines, memory_limit, home, arguments))
         told = f"{lines:,} lines, {memory_limit}, {step}: {costs[-1].cpu_seconds:.1f} CPU s, "
         sys.stdout.write(f"{told}{costs[-1].wall_seconds:.0f} s, {costs[-1].peak_bytes / 1e6:,.0f} MB\n")
         sys.stdout.flush()
@@ -213,7 +220,7 @@ def _sum_of(costs: list[Cost], lines: int, memory_limit: str) -> str:
     own = {cost.step: cost for cost in costs if (cost.lines, cost.memory_limit) == (lines, memory_limit)}
     sums = [
         f"{loop} loop **{sum(own[step].cpu_seconds for step in steps):.1f}** CPU seconds"
-        for loop, steps in (("first", ("load", "reconcile", "intake")), ("later", ("reload", "reconcile again")))
+        for loop, steps in (("first", _FIRST_LOOP), ("later", ("reload", "reconcile again")))
         if own.keys() >= set(steps)
     ]
     peak = max(cost.peak_bytes for cost in own.values())
@@ -236,6 +243,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, nargs="+", default=[1_000_000], help="order lines, one or more sizes")
     parser.add_argument("--memory-limit", nargs="+", default=["4GB"], help="limits of DuckDB, one or more")
+    parser.add_argument("--threads", type=int, default=1, help="of DuckDB")
+    parser.add_argument("--once", action="store_true", help="the first loop alone")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--home", help="folder to work in, kept when given; a distributor that is in it is used")
     parser.add_argument("--step", choices=["write", *_STEPS], help="run this step alone, in this process")
@@ -249,7 +258,7 @@ def main() -> int:
             cost
             for lines in arguments.lines
             for memory_limit in arguments.memory_limit
-            for cost in _run_loops(lines, memory_limit, arguments.seed, folder / str(lines))
+            for cost in _run_loops(lines, memory_limit, folder / str(lines), arguments)
         ]
     finally:
         if not arguments.home:
@@ -257,6 +266,7 @@ def main() -> int:
     report = _report(_with_kept(costs))
     _RESULTS.parent.mkdir(exist_ok=True)
     _RESULTS.write_text(report, encoding="utf-8")
+    plot("full_reconcile")
     sys.stdout.write("\n" + report)
     return 0
 

@@ -26,7 +26,7 @@ from typing import Final
 
 import psycopg
 
-from bench.machine import machine
+from bench.machine import measured_on
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.finding import Finding, Severity, Verdict
 from fulfillment_pipelines.exceptions.intake import IntakeResult, intake, read_case_policy
@@ -189,7 +189,7 @@ def _report(costs: Sequence[Cost], arguments: argparse.Namespace) -> str:
         "",
         f"`python -m bench.intake --findings {arguments.findings} --seed {arguments.seed}`",
         "",
-        f"{arguments.findings:,} findings; {machine()}.",
+        f"{arguments.findings:,} findings; {measured_on()}.",
         "",
         "| ledger | step | outcome | CPU s | server's CPU s | wall s | a second | peak MB |",
         "|---|---|---|---|---|---|---|---|",

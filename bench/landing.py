@@ -1,6 +1,6 @@
 """What it costs to land a whole table as Arrow: from PostgreSQL and from a Parquet file, asked, written and recorded.
 
-    python -m bench.landing --rows 2000000
+    python -m bench.landing --rows 1000000
 
 Rows a CPU second are those of the process that lands them; a database server has its own. The table is written to
 bench/results/landing.md.
@@ -9,7 +9,6 @@ bench/results/landing.md.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import psycopg
 import pyarrow as pa
 from pyarrow import parquet
 
-from bench.machine import machine
+from bench.machine import measured_on
 from bench.sql_reads import LINES_TABLE
 from fulfillment_pipelines.domain.clock import WallClock
 from fulfillment_pipelines.domain.snapshot import Scope
@@ -122,7 +121,7 @@ def _measured(row_count: int, folder: Path) -> list[Landed]:
 def main() -> int:
     """Measure both and write the table; exits 1 when either is slower than wanted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     count = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as folder:
         measured = _measured(count, Path(folder))
@@ -133,7 +132,7 @@ def main() -> int:
             "",
             f"`python -m bench.landing --rows {count}`",
             "",
-            f"Seven columns, median of {_TIMES}; {machine()}, load {os.getloadavg()[0]:.1f}.",
+            f"Seven columns, median of {_TIMES}; {measured_on()}.",
             f"Wanted: {_WANTED_ROWS:,} rows a CPU second.",
             "",
             "| from | rows | CPU s | wall s | rows a CPU second | landed MB |",

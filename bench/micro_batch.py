@@ -5,7 +5,8 @@
 Each size is written, loaded and reconciled once; then one process changes lines of the ERP, admits them, reconciles
 what they reach and takes the findings in, several times over. One line in twenty orders another quantity than the
 customer asked for, the others fall due at another moment. Recent lines are those of the last orders; scattered ones lie
-anywhere. The table is written to bench/results/micro_batch.md.
+anywhere. The table is written to bench/results/micro_batch.md, from bench/results/micro_batch.json, which keeps what
+was measured last of each other size.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.machine import machine
+from bench.kept import Row, keep, plot, told_machines, write_page
 from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope, Snapshot
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform
 from fulfillment_pipelines.settings import read_settings
+from fulfillment_pipelines.systems.distributor import LivePace
 
-_RESULTS: Final = Path(__file__).parent / "results" / "micro_batch.md"
+_NAME: Final = "micro_batch"
+_KEPT_BY: Final = ("lines", "changed", "kind")
 _BUDGET_CPU_SECONDS: Final = 1.5
 _PARTS: Final = ("merge", "reconcile", "checks", "publish", "intake")
 _RECENT: Final = """
@@ -100,7 +103,9 @@ class _Meter:
 
 def run_batches(home: Path, changed: int, rounds: int) -> Mapping[str, list[Batch]]:
     """Run micro-batches of recent and of scattered lines on a loaded distributor; the first of each warms up."""
-    with build_platform(read_settings(), config=home / "distributor.yaml") as platform:
+    pace = LivePace()
+    own = {"duckdb_threads": pace.duckdb_threads, "working_copy": pace.working_copy}
+    with build_platform(read_settings().model_copy(update=own), config=home / "distributor.yaml") as platform:
         platform.prepare()
         found: dict[str, list[Batch]] = {}
         for kind, statement in (("recent", _RECENT), ("scattered", _SCATTERED)):
@@ -134,15 +139,16 @@ def _land(platform: Platform, lines: pa.Table) -> None:
 
 def _run(platform: Platform) -> Batch:
     meter, began = _Meter(), time.monotonic()
-    with meter.measuring("merge"):
-        admissions = stages.admit(platform)
 
     def progress(step: str) -> None:
         if step in _PARTS:
             meter.turn_to(step)
 
-    with meter.measuring("reconcile"):
+    with meter.measuring("merge"), platform.warehouse.turn():
+        admissions = stages.admit(platform)
+        meter.turn_to("reconcile")
         result = stages.reconcile(platform, full=False, progress=progress)
+        meter.turn_to("publish")
     with meter.measuring("intake"):
         stages.decide(platform)
     return Batch(
@@ -171,35 +177,52 @@ def _measured(lines: int, arguments: argparse.Namespace) -> Mapping[str, list[Ba
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _report(measured: Mapping[int, Mapping[str, list[Batch]]], arguments: argparse.Namespace) -> str:
-    asked = f"--changed {arguments.changed} --rounds {arguments.rounds}"
-    sizes = " ".join(str(lines) for lines in measured)
-    rows = [_row(lines, kind, batches) for lines, by_kind in measured.items() for kind, batches in by_kind.items()]
+def _rows(measured: Mapping[int, Mapping[str, list[Batch]]], changed: int) -> list[Row]:
+    """Return the medians of each size and kind, as they are kept."""
+    return [
+        {
+            "lines": lines,
+            "changed": changed,
+            "kind": kind,
+            "rounds": len(batches),
+            "cpu_seconds": {part: round(median(one.cpu_seconds[part] for one in batches), 3) for part in _PARTS},
+            "all_cpu_seconds": round(median(one.total for one in batches), 3),
+            "wall_seconds": round(median(one.wall_seconds for one in batches), 3),
+            "rows": batches[-1].changed,
+        }
+        for lines, by_kind in measured.items()
+        for kind, batches in by_kind.items()
+    ]
+
+
+def page(rows: Sequence[Row]) -> str:
+    """Return the page of all that is kept."""
+    asked = " ".join(f"{lines}" for lines in dict.fromkeys(row["lines"] for row in rows))
     return (
         "\n".join(
             [
                 "# Micro-batch",
                 "",
-                f"`python -m bench.micro_batch --lines {sizes} {asked}`",
+                f"`python -m bench.micro_batch --lines {asked}`",
                 "",
-                f"{arguments.changed:,} lines a batch; median of {arguments.rounds} batches each; {machine()}.",
+                f"| order lines | changed | keys | {' | '.join(_PARTS)} | all CPU s | wall s | rows |",
+                "|---" * (len(_PARTS) + 6) + "|",
+                *(_row(row) for row in rows),
                 "",
-                f"| order lines | keys | {' | '.join(_PARTS)} | all CPU s | wall s | rows |",
-                "|---" * (len(_PARTS) + 5) + "|",
-                *rows,
+                f"Medians of several batches, CPU seconds by part; budget {_BUDGET_CPU_SECONDS} for all. *Publish* is",
+                "what the lake is told of it. One process works as the live loop does. Measured, by order lines, on",
                 "",
-                f"CPU seconds by part; budget {_BUDGET_CPU_SECONDS} for all. *Publish* is the commit of the lake.",
+                told_machines(rows, "lines"),
             ]
         )
         + "\n"
     )
 
 
-def _row(lines: int, kind: str, batches: Sequence[Batch]) -> str:
-    parts = " | ".join(f"{median(batch.cpu_seconds[part] for batch in batches):.2f}" for part in _PARTS)
-    total = median(batch.total for batch in batches)
-    wall = median(batch.wall_seconds for batch in batches)
-    return f"| {lines:,} | {kind} | {parts} | **{total:.2f}** | {wall:.2f} | {batches[-1].changed:,} |"
+def _row(row: Row) -> str:
+    parts = " | ".join(f"{row['cpu_seconds'].get(part, 0.0):.2f}" for part in _PARTS)
+    head = f"| {row['lines']:,} | {row['changed']:,} | {row['kind']} | {parts} |"
+    return f"{head} **{row['all_cpu_seconds']:.2f}** | {row['wall_seconds']:.2f} | {row['rows']:,} |"
 
 
 def main() -> int:
@@ -210,11 +233,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="batches that are counted, of each kind")
     parser.add_argument("--home", help="folder of the distributors; kept when given, and used again")
     arguments = parser.parse_args()
-    measured = {lines: _measured(lines, arguments) for lines in arguments.lines}
-    report = _report(measured, arguments)
-    _RESULTS.parent.mkdir(exist_ok=True)
-    _RESULTS.write_text(report, encoding="utf-8")
-    sys.stdout.write(report)
+    measured = {}
+    for lines in arguments.lines:
+        measured[lines] = _measured(lines, arguments)
+        # After each size, so that one that does not end takes no other with it.
+        report = page(keep(_NAME, _rows({lines: measured[lines]}, arguments.changed), by=_KEPT_BY))
+        write_page(_NAME, report)
+        sys.stdout.write(report)
+    plot(_NAME)
     broken = {
         check for kinds in measured.values() for of in kinds.values() for batch in of for check in batch.violations
     }

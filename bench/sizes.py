@@ -3,7 +3,7 @@
     python -m bench.sizes --lines 100000
 
 A standing distributor is pulled, reconciled and taken in as cases; then files and rows are counted, by layer. The table
-is written to bench/results/sizes.md. Nothing is timed here.
+is written to bench/results/sizes.md, from bench/results/sizes.json. Nothing is timed here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.machine import machine
+from bench.kept import Row, compute, keep_only, write_page
 from fulfillment_pipelines.loop import stages
 from fulfillment_pipelines.loop.platform import Platform, build_platform, runtime_folder
 from fulfillment_pipelines.settings import read_settings
@@ -26,7 +26,7 @@ from fulfillment_pipelines.twin.volume.files import write_distributor
 from fulfillment_pipelines.twin.volume.shape import Landscape, Shape
 from fulfillment_pipelines.warehouse import Connection
 
-_RESULTS: Final = Path(__file__).parent / "results" / "sizes.md"
+_NAME: Final = "sizes"
 _COMMITS: Final = 200
 _TABLES: Final = """
     select split_part(table_name, '_', 1) as layer, count(*) as tables, sum(file_count) as files,
@@ -74,7 +74,8 @@ def measure(home: Path, line_count: int, landscape: Landscape) -> Sizes:
         admissions = stages.admit(platform)
         stages.reconcile(platform, full=True)
         decisions = stages.decide(platform)
-        lake = platform.warehouse.query(_TABLES).to_pylist()
+        counted = platform.warehouse.query(_TABLES).to_pylist()
+        lake = [{"layer": one.pop("layer"), **{name: int(count) for name, count in one.items()}} for one in counted]
         catalog = _bytes_of(folder, "lake_catalog.sqlite*")
         commit = _bytes_of_a_commit(platform, folder)
     return Sizes(
@@ -107,40 +108,38 @@ def _bytes_of(folder: Path, pattern: str) -> int:
     return sum(path.stat().st_size for path in folder.glob(pattern) if path.is_file())
 
 
-def _report(sizes: Sizes, lines: int, landscape: Landscape) -> str:
-    empty, filled = sizes.ledger_bytes
+def page(rows: Sequence[Row]) -> str:
+    """Return the page of the run that is kept."""
+    (run,) = rows
+    lines, (empty, filled) = run["lines"], run["ledger_bytes"]
     layers = [
-        f"| {one['layer']}_* | {one['tables']} | {int(one['files']):,} | {int(one['content_bytes']):,} | "
-        f"{int(one['content_bytes']) / lines:.0f} |"
-        for one in sizes.lake
+        f"| {one['layer']}_* | {one['tables']} | {one['files']:,} | {one['content_bytes']:,} | "
+        f"{one['content_bytes'] / lines:.0f} |"
+        for one in run["lake"]
     ]
-    total = sum(int(one["content_bytes"]) for one in sizes.lake)
-    files = sum(int(one["files"]) for one in sizes.lake)
+    tables, files, total = (sum(one[name] for one in run["lake"]) for name in ("tables", "files", "content_bytes"))
     return "\n".join(
         [
             "# How much room things take",
             "",
-            f"`python -m bench.sizes --lines {lines} --landscape {landscape.value}`",
+            f"`python -m bench.sizes --lines {lines} --landscape {run['landscape']}`",
             "",
             (
-                f"{lines:,} order lines, {sizes.landed_rows:,} landed rows ({sizes.landed_rows / lines:.1f} a line); "
-                f"{machine()}."
+                f"{lines:,} order lines, {run['landed_rows']:,} landed rows ({run['landed_rows'] / lines:.1f} a line); "
+                f"{run['measured_on']}."
             ),
             "",
             "| where | tables | files | bytes | bytes an order line |",
             "|---|---:|---:|---:|---:|",
-            f"| landed files | | | {sizes.landed_bytes:,} | {sizes.landed_bytes / lines:.0f} |",
+            f"| landed files | | | {run['landed_bytes']:,} | {run['landed_bytes'] / lines:.0f} |",
             *layers,
-            (
-                f"| the lake, all layers | {sum(int(one['tables']) for one in sizes.lake)} | {files:,} | {total:,} | "
-                f"{total / lines:.0f} |"
-            ),
-            f"| catalogue, after one full run | | | {sizes.catalog_bytes:,} | |",
-            f"| catalogue, one more commit of one table | | 1 | {sizes.commit_bytes:,} | |",
+            f"| the lake, all layers | {tables} | {files:,} | {total:,} | {total / lines:.0f} |",
+            f"| catalogue, after one full run | | | {run['catalog_bytes']:,} | |",
+            f"| catalogue, one more commit of one table | | 1 | {run['commit_bytes']:,} | |",
             f"| ledger, empty | | | {empty:,} | |",
-            f"| ledger, {sizes.cases:,} cases with their corrections and audit rows | | | {filled:,} | |",
+            f"| ledger, {run['cases']:,} cases with their corrections and audit rows | | | {filled:,} | |",
             "",
-            f"A case takes {(filled - empty) / max(1, sizes.cases):,.0f} bytes of the ledger.",
+            f"A case takes {(filled - empty) / max(1, run['cases']):,.0f} bytes of the ledger.",
             "",
         ]
     )
@@ -157,9 +156,11 @@ def main() -> int:
         sizes = measure(home, arguments.lines, arguments.landscape)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    report = _report(sizes, arguments.lines, arguments.landscape)
-    _RESULTS.write_text(report, encoding="utf-8")
-    sys.stdout.write(report)
+    run = {"lines": arguments.lines, "landscape": arguments.landscape.value, **asdict(sizes)}
+    told = page(keep_only(_NAME, [run]))
+    write_page(_NAME, told)
+    compute()
+    sys.stdout.write(told)
     return 0
 
 

@@ -5,8 +5,8 @@
 A small simulated distributor lives on, served by a process of its own; the loop takes in what changed many times a
 simulated day, and once a night it reconciles everything and keeps house. What the process and its stores have become is
 measured at the end of each day. Periods are cut so that old things go within the month: landed files after a week,
-history of the lake after two simulated days. The table is written to bench/results/soak.md, the plot to
-docs/images/soak.svg.
+history of the lake after two simulated days. What was measured is kept in bench/results/soak.json after each day, and
+the page written from it to bench/results/soak.md.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Semaphore
@@ -29,8 +29,7 @@ from typing import Final
 
 import psutil
 
-from bench.machine import machine
-from bench.soak_plot import Panel, soak_plot
+from bench.kept import Row, keep_only, plot, write_page
 from fulfillment_pipelines.commands.served_twin import serve_command
 from fulfillment_pipelines.domain.clock import FixedClock
 from fulfillment_pipelines.errors import RejectedError
@@ -47,10 +46,14 @@ from fulfillment_pipelines.upkeep.lake import stock_of
 from fulfillment_pipelines.upkeep.parts import PARTS, run_part
 
 _ROOT: Final = Path(__file__).parents[1]
-_RESULTS: Final = Path(__file__).parent / "results" / "soak.md"
-_PLOT: Final = _ROOT / "docs" / "images" / "soak.svg"
+_NAME: Final = "soak"
 _SYSTEMS: Final = ("erp", "portal", "wms_east", "wms_west", "wms_north", "finance")
 _FAULTS: Final = ("FIN-01", "FIN-02")
+_STAMPED: Final = {"ducklake_snapshot": "snapshot_time", "ducklake_files_scheduled_for_deletion": "schedule_start"}
+_A_DAY_AGO: Final = """
+    update "__ducklake_metadata_{lake}".{table}
+    set {column} = cast(cast({column} as timestamptz) - interval 1 day as varchar)
+"""
 _DAY_SECONDS: Final = 86_400
 _LANDED_DAYS: Final = 7
 _HISTORY_DAYS: Final = 2
@@ -58,13 +61,13 @@ _SETTLED_AFTER_DAYS: Final = _LANDED_DAYS + 1
 _READY_SECONDS: Final = 180.0
 _MOST_ROWS: Final = 10_000
 _MADE_BY: Final = """\
-`python -m bench.soak --days {days} --passes {passes} --orders-a-day {orders}`, {machine}. Each day has {passes} passes
-over what changed, a full run and the whole upkeep at night: {minutes:.0f} minutes of processor in all. Load of the
-machine at the end: {load:.1f}."""
+`python -m bench.soak --days {days} --passes {passes} --orders-a-day {orders_a_day}`, {measured_on}. Each day has
+{passes} passes over what changed, a full run and the whole upkeep at night."""
 _MEANING: Final = f"""\
 Systems: {{systems}} of the simulated distributor, {{lines:,}} order lines at the end. Landed files are kept
-{_LANDED_DAYS} days, the lake's history {_HISTORY_DAYS} simulated days. The world itself grows by its orders, so what is
-pulled whole at night does too. The ledger keeps what was decided for years: it grows with the cases."""
+{_LANDED_DAYS} days, the lake's history {_HISTORY_DAYS} days; a file that nobody needs any more is removed as
+many days and one later. The world itself grows by its orders, so what is pulled whole at night does too. The ledger
+keeps what was decided for years: it grows with the cases."""
 _MEGABYTE: Final = 1_000_000
 
 
@@ -85,6 +88,7 @@ class Day:
         lake: Files of the lake with its catalogue.
         landing: Landed files.
         ledger: Files of the ledger.
+        copy: Files of the working copy.
     """
 
     day: int
@@ -99,6 +103,7 @@ class Day:
     lake: Stock
     landing: Stock
     ledger: Stock
+    copy: Stock
 
 
 @dataclass
@@ -118,7 +123,6 @@ class Soak:
     passes: int
 
     def __post_init__(self) -> None:
-        self._nights: list[datetime] = []
         self._answered = Semaphore(0)
         self._asker = Asker(self.platform, most_rows=_MOST_ROWS, answered=self._answered.release)
         self._rounds = Rounds(self.platform)
@@ -131,9 +135,9 @@ class Soak:
         spent = [self._spent(self._pass) for _ in range(self.passes)]
         full = self._spent(partial(run_pass, self.platform, full=True))
         began = time.process_time()
-        platform = self._with_history()
+        self._let_a_day_pass_in_the_lake()
         for part in PARTS:
-            run_part(platform, part, dry_run=False)
+            run_part(self.platform, part, dry_run=False)
         return self._measured(day, spent, full, time.process_time() - began)
 
     def _spent(self, work: Callable[[], object]) -> float:
@@ -154,15 +158,12 @@ class Soak:
             stages.require_invariants(self._rounds.run().reconciliation)
         stages.dispatch(self.platform)
 
-    def _with_history(self) -> Platform:
-        """Return the platform with the lake's history of the last simulated days, in the time that stamps its versions.
-
-        That is this machine's, in which a simulated day takes a minute.
-        """
-        self._nights.append(datetime.now(UTC))
-        since = self._nights[-min(_HISTORY_DAYS + 1, len(self._nights))]
-        days = max((datetime.now(UTC) - since).total_seconds(), 1.0) / _DAY_SECONDS
-        return _with_periods(self.platform, lake_history_days=days)
+    def _let_a_day_pass_in_the_lake(self) -> None:
+        """Set what the lake's catalogue has stamped back by a day, since its clock is that of this machine."""
+        lake = self.platform.warehouse.lake_name
+        with self.platform.warehouse.maintaining() as run:
+            for table, column in _STAMPED.items():
+                run(_A_DAY_AGO.format(lake=lake, table=table, column=column), {})
 
     def _measured(self, day: int, spent: Sequence[float], full: float, upkeep: float) -> Day:
         process, runtime = psutil.Process(), runtime_folder(self.platform.settings, self.platform.distributor)
@@ -182,30 +183,44 @@ class Soak:
             lake=stock_of(self.platform.warehouse.location),
             landing=Stock.of(runtime / "landing"),
             ledger=Stock(len(ledger), sum(ledger)),
+            copy=_stock_of_copy(self.platform),
         )
 
 
-def live(arguments: argparse.Namespace, folder: Path) -> list[Day]:
-    """Let a month pass in a folder and return its days."""
+def _stock_of_copy(platform: Platform) -> Stock:
+    copy = platform.warehouse.location.working_copy
+    own = [path.stat().st_size for path in copy.parent.glob(copy.name + "*")] if copy else []
+    return Stock(len(own), sum(own))
+
+
+def live(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """Let a month pass in a folder, write the page after each day, and return the days."""
     settings = Settings(
         project_root=_ROOT,
         runtime_dir=folder,
         config=_distributor_file(folder),
         duckdb_memory_limit="1GB",
         duckdb_threads=1,
+        working_copy=True,
     )
-    days = []
+    days: list[Row] = []
+    asked = {"passes": arguments.passes, "orders_a_day": arguments.orders_a_day}
     with (
         served_world(folder / "twin_systems", arguments) as twin,
         build_platform(settings) as built,
     ):
         clock = FixedClock(datetime.fromisoformat(twin.state().now))
-        periods = {"landed_days": _LANDED_DAYS, "operations_days": _LANDED_DAYS + 1}
+        periods = {
+            "landed_days": _LANDED_DAYS,
+            "lake_history_days": _HISTORY_DAYS,
+            "operations_days": _LANDED_DAYS + 1,
+        }
         platform = _with_periods(replace(built, machine_clock=clock), **periods)
         platform.prepare()
         soak = Soak(platform, twin, clock, arguments.passes)
         for number in range(1, arguments.days + 1):
-            days.append(soak.live(number))
+            days = keep_only(_NAME, [*days, {**_figures(soak.live(number)), **asked}])
+            write_page(_NAME, page(days))
             sys.stdout.write(" ".join(_cells(days[-1])) + "\n")
             sys.stdout.flush()
     return days
@@ -265,56 +280,55 @@ _SHOWN: Final[Mapping[str, str]] = {
     "landing_bytes": "landing, MB",
     "landing_files": "landing, files",
     "ledger_bytes": "ledger, MB",
+    "copy_bytes": "working copy, MB",
 }
 
 
 def _figures(day: Day) -> dict[str, float]:
-    """Return the numbers of a day as they are shown: bytes in megabytes, files beside them."""
-    plain = {field.name: getattr(day, field.name) for field in fields(day)}
-    stocks = {name: plain.pop(name) for name in ("lake", "landing", "ledger")}
+    """Return the numbers of a day, its stocks as files and bytes."""
+    plain = asdict(day)
+    stocks = {name: plain.pop(name) for name in ("lake", "landing", "ledger", "copy")}
     for name, stock in stocks.items():
-        plain |= {f"{name}_bytes": stock.content_bytes, f"{name}_files": stock.files}
-    return {name: value / _MEGABYTE if name.endswith("_bytes") else float(value) for name, value in plain.items()}
+        plain |= {f"{name}_bytes": stock["content_bytes"], f"{name}_files": stock["files"]}
+    return {name: round(value, 3) for name, value in plain.items()}
 
 
-def _cells(day: Day) -> list[str]:
-    figures = _figures(day)
-    numbers = [
-        f"{figures[name]:.2f}" if "seconds" in name or "bytes" in name else f"{figures[name]:.0f}" for name in _SHOWN
-    ]
-    return [str(day.day), str(day.order_lines), str(day.open_cases), *numbers]
+def _cells(day: Row) -> list[str]:
+    shown = [_shown(name, day[name]) for name in _SHOWN]
+    return [str(day["day"]), f"{day['order_lines']:,}", str(day["open_cases"]), *shown]
 
 
-def slopes(days: Sequence[Day]) -> Mapping[str, tuple[float, float]]:
+def _shown(name: str, value: float) -> str:
+    if name.endswith("_bytes"):
+        return f"{value / _MEGABYTE:,.2f}"
+    return f"{value:.2f}" if name.endswith("_seconds") else f"{value:,.0f}"
+
+
+def slopes(days: Sequence[Row]) -> Mapping[str, tuple[float, float]]:
     """Return, by figure, its mean and how much it grows a day, once the first old things have gone."""
-    settled = [day for day in days if day.day > _SETTLED_AFTER_DAYS]
+    settled = [day for day in days if day["day"] > _SETTLED_AFTER_DAYS]
     if len(settled) < 2:  # noqa: PLR2004 - a line has two points
         return {}
-    numbers = [day.day for day in settled]
+    numbers = [day["day"] for day in settled]
     found = {}
     for name in _SHOWN:
-        values = [_figures(day)[name] for day in settled]
+        scale = _MEGABYTE if name.endswith("_bytes") else 1
+        values = [day[name] / scale for day in settled]
         found[name] = statistics.fmean(values), statistics.linear_regression(numbers, values).slope
     return found
 
 
-def report(days: Sequence[Day], arguments: argparse.Namespace, cpu_seconds: float) -> str:
-    """Return the page."""
+def page(days: Sequence[Row]) -> str:
+    """Return the page of a run."""
+    last = days[-1]
     lines = [
         "# A simulated month in one process",
         "",
-        _MADE_BY.format(
-            days=arguments.days,
-            passes=arguments.passes,
-            orders=arguments.orders_a_day,
-            machine=machine(),
-            minutes=cpu_seconds / 60,
-            load=os.getloadavg()[0],
-        ),
+        _MADE_BY.format(**{**last, "days": last["day"]}),
         "",
-        _MEANING.format(systems=", ".join(_SYSTEMS), lines=days[-1].order_lines),
+        _MEANING.format(systems=", ".join(_SYSTEMS), lines=last["order_lines"]),
         "",
-        f"![A month, day by day](../../docs/images/{_PLOT.name})",
+        "![Memory, disk, files and processor time, day by day](soak.svg)",
         "",
         f"## How much it grows, from day {_SETTLED_AFTER_DAYS + 1} on",
         "",
@@ -330,37 +344,18 @@ def report(days: Sequence[Day], arguments: argparse.Namespace, cpu_seconds: floa
     return "\n".join([*lines, ""])
 
 
-def plot(days: Sequence[Day]) -> str:
-    """Return the plot of the days."""
-    figures = [_figures(day) for day in days]
-
-    def series(*names: str) -> dict[str, list[float]]:
-        return {_SHOWN[name]: [one[name] for one in figures] for name in names}
-
-    panels = [
-        Panel("Processor time of a pass over what changed, s", series("pass_cpu_seconds", "pass_cpu_p95_seconds")),
-        Panel("Memory of the process, MB", series("rss_bytes")),
-        Panel("Disk, MB", series("lake_bytes", "landing_bytes", "ledger_bytes")),
-        Panel("Files", series("lake_files", "landing_files", "handles")),
-    ]
-    return soak_plot([day.day for day in days], panels)
-
-
 def main() -> None:
-    """Run the soak and write its page and plot."""
+    """Run the soak and write its page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--passes", type=int, default=24, help="a day, over what changed; at least two")
-    parser.add_argument("--orders-a-day", type=int, default=6)
+    parser.add_argument("--passes", type=int, default=4, help="a day, over what changed; at least two")
+    parser.add_argument("--orders-a-day", type=int, default=4)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to run; a temporary folder unless given")
     arguments = parser.parse_args()
-    began = time.process_time()
     with tempfile.TemporaryDirectory(prefix="soak-", dir=arguments.folder) as folder:
-        days = live(arguments, Path(folder))
-    _RESULTS.write_text(report(days, arguments, time.process_time() - began), encoding="utf-8")
-    _PLOT.parent.mkdir(exist_ok=True)
-    _PLOT.write_text(plot(days), encoding="utf-8")
+        live(arguments, Path(folder))
+    plot(_NAME)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ The table is written to bench/results/sql_reads.md. CPU is that of the reading p
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from typing import Final
 
 import psycopg
 
-from bench.machine import machine
+from bench.machine import measured_on
 from fulfillment_pipelines.domain.clock import WallClock
 from fulfillment_pipelines.domain.snapshot import Scope
 from fulfillment_pipelines.systems.declaration import load_declaration
@@ -91,7 +90,7 @@ def main() -> None:
             "",
             f"`python -m bench.sql_reads --rows {count}`",
             "",
-            f"Seven columns, median of {_TIMES}; {machine()}, load {os.getloadavg()[0]:.1f}.",
+            f"Seven columns, median of {_TIMES}; {measured_on()}.",
             "",
             "| | rows | wall s | CPU s | rows a CPU second | page MB |",
             "|---|---|---|---|---|---|",

@@ -3,7 +3,8 @@
     python -m bench.peers --rows 1000000 10000000
 
 Each tool runs in a process of its own, other people's in an environment of its own below data/runtime/bench-peers,
-which is made when it is not there. The table is written to bench/results/peers.md.
+which is made when it is not there. The table is written to bench/results/peers.md, from bench/results/peers.json, which
+keeps what was measured last of each other size and tool.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.machine import machine
+from bench.kept import Row, keep, told_machines, write_page
 from bench.peers.tables import BINARY, EXACT, Score, score, write_tables
 
 _ROOT: Final = Path(__file__).parents[2]
-_RESULTS: Final = _ROOT / "bench" / "results" / "peers.md"
+_NAME: Final = "peers"
+_KEPT_BY: Final = ("rows", "tool")
 _ENVIRONMENTS: Final = _ROOT / "data" / "runtime" / "bench-peers"
 _SCRIPT: Final = Path(__file__).parent / "contenders.py"
 _OURS: Final = "ours"
@@ -51,6 +53,7 @@ _ENVIRONMENT_OF: Final = {
     "reladiff": "reladiff",
     "data-diff": "data-diff",
 }
+_TOOLS: Final = (_OURS, _FLOOR, *_ENVIRONMENT_OF)
 _COLUMNS: Final = (
     "rows",
     "tool",
@@ -65,7 +68,9 @@ _COLUMNS: Final = (
     "peak MB",
 )
 _MEANING: Final = """\
-A key and nine fields; {truth}.
+A key and nine fields; {truth}. Measured, by rows, on
+
+{machines}
 
 Besides, 2 % of the amounts differ by 0.003, which within a tolerance of 0.005 is no break. *CPU s* is that of the whole
 process, start and imports included, until it has written what it first reports; where that holds false breaks, *to the
@@ -74,7 +79,7 @@ asked to compare everything again). Ours is `fulfillment compare`; it and the st
 decimals, the others Parquet with binary numbers, which they take better; reladiff and data-diff compare tables of a
 DuckDB file, whose loading is not counted. Every tool may use both cores. Whoever needs more than {seconds} s, of wall
 time and of CPU, or {gigabytes} GB is stopped. Median by CPU of {times} runs below ten million rows, one run there. CPU
-seconds rise with whatever else the machine is doing; compare the rows of one run."""
+seconds rise with whatever else the machine is doing (load: of the last five minutes); compare the rows of one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Outcome:
         first: The first answer, judged; None where it was stopped.
         correct: The answer within the tolerance, judged.
         stopped: Why it was stopped; empty where it was not.
+        place: Where it stands among the tools of its size.
     """
 
     rows: int
@@ -102,6 +108,7 @@ class Outcome:
     first: Score | None = None
     correct: Score | None = None
     stopped: str = ""
+    place: int = 0
 
 
 def _interpreter(environments: Path, name: str) -> Path:
@@ -196,50 +203,52 @@ def _command(tool: str, tables: Path, folder: Path, environments: Path) -> tuple
 
 
 def _outcomes(arguments: argparse.Namespace) -> Iterator[Outcome]:
-    tools = arguments.tools or [_OURS, _FLOOR, *_ENVIRONMENT_OF]
+    tools = arguments.tools or _TOOLS
     for rows in arguments.rows:
         with tempfile.TemporaryDirectory(prefix="fulfillment-bench-", dir=arguments.home) as temporary:
             tables = Path(temporary)
             write_tables(tables, rows)
-            for tool in tools:
+            for tool in (one for one in _TOOLS if one in tools):
                 times = _TIMES if rows < _BUDGET_ROWS else 1
                 runs = [_run(tool, rows, tables, arguments.environments) for _ in range(times)]
-                yield sorted(runs, key=lambda run: run.cpu_seconds)[len(runs) // 2]
+                middle = sorted(runs, key=lambda run: run.cpu_seconds)[len(runs) // 2]
+                yield replace(middle, place=_TOOLS.index(tool))
 
 
-def _row(outcome: Outcome) -> str:
-    if outcome.stopped or outcome.first is None or outcome.correct is None:
-        judged = [f"stopped {outcome.stopped}", *[""] * 6]
+def _row(outcome: Row) -> str:
+    if outcome["stopped"] or outcome["first"] is None or outcome["correct"] is None:
+        judged = [f"stopped {outcome['stopped']}", *[""] * 6]
     else:
         judged = [
-            f"{outcome.first_cpu_seconds:.1f}",
-            f"{outcome.first.found_breaks:,}",
-            f"{outcome.first.false_breaks:,}",
-            f"{outcome.first.missed_breaks:,}",
-            f"{outcome.cpu_seconds:.1f}",
-            f"{outcome.correct.false_breaks:,}",
-            f"{outcome.correct.missed_breaks:,}",
+            f"{outcome['first_cpu_seconds']:.1f}",
+            *(f"{outcome['first'][f'{what}_breaks']:,}" for what in ("found", "false", "missed")),
+            f"{outcome['cpu_seconds']:.1f}",
+            *(f"{outcome['correct'][f'{what}_breaks']:,}" for what in ("false", "missed")),
         ]
-    ends = (f"{outcome.wall_seconds:.1f}", f"{outcome.peak_bytes / 1e6:,.0f}")
-    return f"| {' | '.join([f'{outcome.rows:,}', outcome.tool, *judged, *ends])} |"
+    head = (f"{outcome['rows']:,}", outcome["tool"])
+    ends = (f"{outcome['wall_seconds']:.1f}", f"{outcome['peak_bytes'] / 1e6:,.0f}")
+    return f"| {' | '.join([*head, *judged, *ends])} |"
 
 
-def _report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> str:
-    sizes = " ".join(str(rows) for rows in arguments.rows)
-    known = {outcome.rows: outcome.correct.true_breaks for outcome in outcomes if outcome.correct is not None}
+def page(outcomes: Sequence[Row]) -> str:
+    """Return the page of all that is kept."""
+    ordered = sorted(outcomes, key=lambda one: (one["rows"], one["place"]))
+    sizes = " ".join(str(rows) for rows in dict.fromkeys(one["rows"] for one in ordered))
+    known = {one["rows"]: one["correct"]["true_breaks"] for one in ordered if one["correct"] is not None}
     truth = "; ".join(f"{breaks:,} true breaks among {rows:,} rows" for rows, breaks in known.items())
+    machines = told_machines(ordered, "rows")
     lines = [
         "# Two tables compared, side by side with other tools",
         "",
         f"`python -m bench.peers --rows {sizes}`",
         "",
-        f"{machine()}; load {os.getloadavg()[2]:.1f} over the last quarter of an hour.",
-        "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---" * len(_COLUMNS) + "|",
-        *(_row(outcome) for outcome in outcomes),
+        *(_row(outcome) for outcome in ordered),
         "",
-        _MEANING.format(truth=truth, seconds=_MOST_SECONDS, gigabytes=_MOST_BYTES // 10**9, times=_TIMES),
+        _MEANING.format(
+            truth=truth, machines=machines, seconds=_MOST_SECONDS, gigabytes=_MOST_BYTES // 10**9, times=_TIMES
+        ),
     ]
     return "\n".join(lines) + "\n"
 
@@ -248,21 +257,20 @@ def main() -> int:
     """Run every tool on every size and write the table; exits 1 when ours is not exact, or over its budget."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, _BUDGET_ROWS], help="sizes")
-    parser.add_argument("--tools", nargs="+", choices=[_OURS, _FLOOR, *_ENVIRONMENT_OF], help="only these")
+    parser.add_argument("--tools", nargs="+", choices=_TOOLS, help="only these")
     parser.add_argument("--home", type=Path, help="folder for the tables, which are removed; gigabytes")
     parser.add_argument("--environments", type=Path, default=_ENVIRONMENTS, help="folder of the tools' environments")
-    parser.add_argument("--into", type=Path, default=_RESULTS, help="where the table is written")
     arguments = parser.parse_args()
     if shutil.which("uv", path=str(Path(sys.executable).parent)) is None:
         parser.error("the environments are made with uv, which is not installed: pip install -e '.[dev]'")
     outcomes = []
     for outcome in _outcomes(arguments):
         outcomes.append(outcome)
-        sys.stdout.write(f"{_row(outcome)}\n")
+        row = asdict(outcome)
+        sys.stdout.write(f"{_row(row)}\n")
         sys.stdout.flush()
-    report = _report(outcomes, arguments)
-    arguments.into.write_text(report, encoding="utf-8")
-    sys.stdout.write(f"\n{report}")
+        # After each tool, so that one that does not end takes no other with it.
+        write_page(_NAME, page(keep(_NAME, [row], by=_KEPT_BY)))
     ours = [outcome for outcome in outcomes if outcome.tool == "**ours**"]
     exact = all(outcome.correct is not None and outcome.correct.is_exact for outcome in ours)
     in_budget = all(one.cpu_seconds <= _BUDGET_CPU_SECONDS for one in ours if one.rows == _BUDGET_ROWS)
