@@ -6,19 +6,26 @@ each snapshot that is still landed, since one without it would be admitted again
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
 
 from fulfillment_pipelines.upkeep.effects import Effect
-from fulfillment_pipelines.warehouse import Connection, Warehouse
+from fulfillment_pipelines.warehouse import Connection, Warehouse, delete_rows, scalar
 
 NAME: Final = "operations"
 
-_DELETES: Final = {
-    "pulls_removed": """
-        delete from ops_pulls
+_OF_GONE_SNAPSHOTS: Final = """
+    select system, entity, snapshot_id
+    from {table}
+    where (system, entity, snapshot_id) not in (select system, entity, snapshot_id from ops_snapshots)
+"""
+_GONE: Final = {
+    "ops_pulls": """
+        select system, entity, attempted_at
+        from ops_pulls
         where attempted_at < $attempted_before
             and (system, entity, attempted_at) not in (
                 select system, entity, max(attempted_at) from ops_pulls group by system, entity
@@ -27,22 +34,32 @@ _DELETES: Final = {
                 select system, entity, max(as_of) from ops_pulls where as_of is not null group by system, entity
             )
     """,
-    "snapshots_removed": """
-        delete from ops_snapshots
+    "ops_snapshots": """
+        select system, entity, snapshot_id
+        from ops_snapshots
         where as_of < $before
             and (system, entity, snapshot_id) not in (select system, entity, snapshot_id from landed_ids)
             and (system, entity, as_of) not in (
                 select system, entity, max(as_of) from ops_snapshots group by system, entity
             )
     """,
-    "expectations_removed": """
-        delete from ops_expectations
-        where (system, entity, snapshot_id) not in (select system, entity, snapshot_id from ops_snapshots)
+    "ops_expectations": _OF_GONE_SNAPSHOTS.replace("{table}", "ops_expectations"),
+    "ops_quarantine": _OF_GONE_SNAPSHOTS.replace("{table}", "ops_quarantine"),
+}
+_COUNTED_AS: Final = {
+    "ops_pulls": "pulls_removed",
+    "ops_snapshots": "snapshots_removed",
+    "ops_expectations": "expectations_removed",
+    "ops_quarantine": "quarantined_rows_removed",
+}
+_SNAPSHOT: Final = """
+    (target.system, target.entity, target.snapshot_id) in (select system, entity, snapshot_id from gone)
+"""
+_IS_GONE: Final = {
+    "ops_pulls": """
+        (target.system, target.entity, target.attempted_at) in (select system, entity, attempted_at from gone)
     """,
-    "quarantined_rows_removed": """
-        delete from ops_quarantine
-        where (system, entity, snapshot_id) not in (select system, entity, snapshot_id from ops_snapshots)
-    """,
+    **dict.fromkeys(("ops_snapshots", "ops_expectations", "ops_quarantine"), _SNAPSHOT),
 }
 
 
@@ -73,10 +90,7 @@ def let_go(
     def work(transaction: Connection) -> dict[str, int]:
         transaction.register("landed_ids", landed)
         moments = {"before": before, "attempted_before": attempted_before}
-        counts = {
-            name: int(transaction.execute(statement, _named_in(statement, moments)).fetchall()[0][0])
-            for name, statement in _DELETES.items()
-        }
+        counts = {_COUNTED_AS[table]: _delete(transaction, table, moments) for table in _GONE}
         if dry_run:
             raise _RehearsedError(counts)
         return counts
@@ -88,5 +102,12 @@ def let_go(
     return Effect(NAME, rows_removed=sum(counts.values()), counts=counts)
 
 
-def _named_in(statement: str, moments: dict[str, datetime]) -> dict[str, datetime]:
-    return {name: moment for name, moment in moments.items() if "$" + name in statement}
+def _delete(transaction: Connection, table: str, moments: Mapping[str, datetime]) -> int:
+    """Delete what is old enough from one table, and return how many rows it was."""
+    query = _GONE[table]
+    named = {name: moment for name, moment in moments.items() if "$" + name in query}
+    transaction.execute("create or replace temp table gone_operations as " + query, named)
+    count = scalar(transaction, "select count(*) from gone_operations")
+    if count:
+        delete_rows(transaction, table, _IS_GONE[table], "gone_operations")
+    return count

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from fulfillment_pipelines.stores.lake_location import LakeLocation
 from fulfillment_pipelines.upkeep.lake import keep_small
-from fulfillment_pipelines.warehouse import LakeLocation, Warehouse
+from fulfillment_pipelines.warehouse import Warehouse
 
 DAY = timedelta(days=1)
+_TWO = "insert into numbers values ($first), ($second)"
+_NOT_THE_SECOND = "delete from numbers where number = $second"
 
 
 def _location(folder: Path) -> LakeLocation:
@@ -62,6 +65,52 @@ def test_history_within_the_period_can_still_be_asked_for(lake: Warehouse) -> No
 
     then = lake.query(f"select number from numbers at (version => {version}) order by number")
     assert then.column(0).to_pylist() == [1, 2]
+
+
+def test_what_was_written_earlier_today_can_be_asked_for_when_the_period_is_shorter_than_a_day(lake: Warehouse) -> None:
+    version = lake.query("select max(snapshot_id) as version from ducklake_snapshots('lake')").column(0)[0].as_py()
+    _add(lake, 3)
+
+    effect = keep_small(lake, history=timedelta(minutes=10), dry_run=False)
+
+    then = lake.query(f"select number from numbers at (version => {version}) order by number")
+    assert then.column(0).to_pylist() == [1, 2]
+    assert effect.counts["versions_expired"] == 0
+
+
+def test_a_file_that_merging_made_needless_stays_for_the_period(lake: Warehouse, tmp_path: Path) -> None:
+    keep_small(lake, history=timedelta(minutes=10), dry_run=False)
+
+    assert len(_parquet_files(tmp_path)) == 3
+
+    keep_small(lake, history=timedelta(0), dry_run=False)
+
+    assert len(_parquet_files(tmp_path)) == 1
+
+
+def test_many_small_files_of_which_rows_were_deleted_become_one(lake: Warehouse, tmp_path: Path) -> None:
+    for number in range(10):
+        values = {"first": 100 + number, "second": 200 + number}
+        lake.write(lambda transaction, values=values: transaction.execute(_TWO, values))
+        lake.write(
+            lambda transaction, values=values: transaction.execute(_NOT_THE_SECOND, {"second": values["second"]})
+        )
+
+    effect = keep_small(lake, history=timedelta(0), dry_run=False)
+
+    assert _numbers(lake) == [1, 2, *range(100, 110)]
+    assert len(_parquet_files(tmp_path)) == 1
+    assert effect.counts["files_merged"] >= 12
+
+
+def test_a_few_deleted_rows_are_no_reason_to_write_a_table_anew(lake: Warehouse, tmp_path: Path) -> None:
+    lake.write(lambda transaction: transaction.execute("create table wide as from range(1000) as rows (number)"))
+    lake.write(lambda transaction: transaction.execute("delete from wide where number = 7"))
+    before = {path for path in _parquet_files(tmp_path) if path.parent.name == "wide"}
+
+    keep_small(lake, history=timedelta(0), dry_run=False)
+
+    assert {path for path in _parquet_files(tmp_path) if path.parent.name == "wide"} == before
 
 
 def test_a_reader_goes_on_with_what_it_began_with_while_house_is_kept(lake: Warehouse, tmp_path: Path) -> None:
