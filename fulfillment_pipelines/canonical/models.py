@@ -64,22 +64,7 @@ _NOTE_LINES_OF_ORDERS: Final = """
 """
 _NOTES: Final = {"cross_references": _NOTE_RENAMED_LINES, "orders": _NOTE_LINES_OF_ORDERS}
 _DELETE_CHANGED: Final = """
-    exists (
-        select 1 from gone
-        where gone.contract = $contract
-            and gone.system = target.system
-            and gone.source_key = target.source_key
-    )
-"""
-# Files are sorted by order: with the orders named, only the parts that hold them are read.
-_DELETE_CHANGED_OF_ORDERS: Final = """
-    exists (
-        select 1 from gone
-        where gone.contract = $contract
-            and gone.system = target.system
-            and gone.source_key = target.source_key
-    )
-    and order_id in (select gone.order_id from gone where gone.contract = $contract)
+    (system, source_key) in (select gone.system, gone.source_key from gone where gone.contract = $contract)
 """
 
 
@@ -193,9 +178,7 @@ class CanonicalModels:
         if not changed_only:
             replace_rows(transaction, model.name, model.body, existing=existing)
             return
-        names_order = any(column.name == "order_id" and column.required for column in contract.columns)
-        delete = _DELETE_CHANGED_OF_ORDERS if names_order else _DELETE_CHANGED
-        delete_rows(transaction, model.name, delete, "changed_keys", {"contract": contract.name})
+        delete_rows(transaction, model.name, _DELETE_CHANGED, "changed_keys", {"contract": contract.name})
         insert_rows(transaction, model.name, model.body)
 
     def _own(self, contract: str) -> list[FeedReference]:

@@ -359,6 +359,17 @@ agreed_shape = Table(
 )
 """One row per time that the shape of a feed was agreed on for a contract version; the last counts, none is changed."""
 
+live_lease = Table(
+    "live_lease",
+    METADATA,
+    Column("lease_id", String(16), primary_key=True),
+    Column("holder", String(255), nullable=False),
+    Column("held_until", Instant, nullable=False),
+    Column("shown_at", Instant, nullable=False),
+)
+"""At most one row: the process that runs the live loop, until when by the database's clock, and when it last showed
+itself."""
+
 # Temporary and of one connection: the keys a set-wise statement is about.
 staged_key = Table("staged_key", MetaData(), Column("key", Text, primary_key=True), prefixes=["temporary"])
 """One row per key (case or business key) that the running transaction is about; see `UnitOfWork.stage`."""

@@ -20,7 +20,14 @@ from fulfillment_pipelines.ledger.bulk import Values, insert_rows, update_rows
 from fulfillment_pipelines.ledger.tables import staged_key
 
 # PostgreSQL's advisory locks are numbers; one for each thing that only one transaction may do at a time.
-_TURNS = {"intake": 720_001, "audit": 720_002, "migration": 720_003, "control_numbers": 720_004, "inbox": 720_005}
+_TURNS = {
+    "intake": 720_001,
+    "audit": 720_002,
+    "migration": 720_003,
+    "control_numbers": 720_004,
+    "inbox": 720_005,
+    "live_lease": 720_006,
+}
 
 
 class UnitOfWork:
@@ -98,7 +105,7 @@ class UnitOfWork:
 
         Args:
             activity: `intake`, `audit` or `migration`, always taken in this order, so that none waits in a circle;
-                `control_numbers` and `inbox`, in transactions of their own.
+                `control_numbers`, `inbox` and `live_lease`, in transactions of their own.
         """
         if self._connection.dialect.name == "postgresql":
             with translated("waiting for a turn"):

@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from fulfillment_pipelines.ledger.control_numbers import LedgerControlNumbers
 from fulfillment_pipelines.ledger.inbox import LedgerInbox
 from fulfillment_pipelines.ledger.policy_editions import PolicyFile, record_policies
 from fulfillment_pipelines.ledger.unit_of_work import Ledger
+from fulfillment_pipelines.loop.decided import DecidedFindings
 from fulfillment_pipelines.loop.engine_choice import chosen_engine
 from fulfillment_pipelines.loop.operations import create_operations_tables, holders_of, latest_as_of
 from fulfillment_pipelines.reconcile.matching import read_matching_policy
@@ -90,6 +91,7 @@ class Platform:
     reference: ReferenceData
     clock: Clock
     machine_clock: Clock
+    decided: DecidedFindings = field(default_factory=DecidedFindings)
 
     def target_of(self, role: str, node: str, message: str, order_id: str = "") -> str:
         """Return the declared name of the system that plays a role at a node, holds an order and takes a message."""
@@ -319,6 +321,7 @@ def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool =
         find_secret=references.find,
         memory_limit=settings.duckdb_memory_limit,
         threads=settings.duckdb_threads,
+        verify_extensions=settings.duckdb_verify_extensions,
         working_copy=folder / "working_copy.duckdb" if settings.working_copy and not read_only else None,
     )
     return Warehouse(location, read_only=read_only)

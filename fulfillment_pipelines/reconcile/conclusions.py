@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from fulfillment_pipelines.reconcile.incremental import IncrementalRun
-from fulfillment_pipelines.reconcile.row_changes import carried_forward, write_anew
+from fulfillment_pipelines.reconcile.row_changes import carried_forward, note_moved, write_anew
 from fulfillment_pipelines.reconcile.rules import ScopeKind
 from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import delete_rows, insert_rows, replace_rows, scalar
@@ -25,12 +25,6 @@ _PREVIOUS_FINDINGS: Final = """
 _PREVIOUS_FEEDS: Final = """
     create or replace temp table previous_feeds as
     select system, entity, state, problem_since from lake.main.rec_feeds
-"""
-_MOVED_FINDINGS: Final = """
-    create or replace temp table moved_findings as
-    from (from earlier_rec_findings except all from present_rec_findings)
-    union all
-    from (from present_rec_findings except all from earlier_rec_findings)
 """
 _REVISITED: Final = "select distinct business_key from moved_findings"
 _MOSTLY_MOVED: Final = """
@@ -58,18 +52,15 @@ _CONCLUDE: Final = """
     create or replace temp table concluded_orders as
     with
 
-    earlier as (
-        select order_id, line_no, code, verdict, business_key from earlier_rec_findings
-    ),
-
-    present as (
-        select order_id, line_no, code, verdict, business_key from present_rec_findings
-    ),
-
     moved as (
-        from (from earlier except all from present)
-        union all
-        from (from present except all from earlier)
+        select order_id, line_no, code, verdict, business_key
+        from (
+            select *, 1 as signed_count from earlier_rec_findings
+            union all
+            select *, -1 from present_rec_findings
+        )
+        group by order_id, line_no, code, verdict, business_key
+        having sum(signed_count) <> 0
     )
 
     select key from affected_orders
@@ -109,7 +100,7 @@ def write_findings(run: IncrementalRun, model: SqlModel) -> frozenset[str]:
     transaction.execute(
         "create or replace temp table present_rec_findings as " + model.body, dict(run.parameters(model))
     )
-    transaction.execute(_MOVED_FINDINGS)
+    note_moved(transaction, "moved_findings", earlier="earlier_rec_findings", present="present_rec_findings")
     revisited = frozenset(key for (key,) in transaction.execute(_REVISITED).fetchall())
     run.shown.show_instead("rec_findings", "present_rec_findings")
     if not revisited:

@@ -12,11 +12,11 @@ from typing import Any, Final
 from fulfillment_pipelines.reconcile.affected import KEY_TABLES
 from fulfillment_pipelines.reconcile.key_families import small_tables, together
 from fulfillment_pipelines.reconcile.reach import Reach, scope_of
-from fulfillment_pipelines.reconcile.row_changes import write_anew, write_moved
+from fulfillment_pipelines.reconcile.row_changes import note_moved, write_anew, write_moved
 from fulfillment_pipelines.reconcile.rules import Rule, ScopeKind
 from fulfillment_pipelines.reconcile.shown import Shown
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, delete_rows, insert_rows, scalar
+from fulfillment_pipelines.warehouse import Connection, delete_rows, insert_rows
 
 Parameters = Callable[[SqlModel], Mapping[str, Any]]
 """Gives the bound parameters that a model or rule takes."""
@@ -24,33 +24,27 @@ Parameters = Callable[[SqlModel], Mapping[str, Any]]
 _KEEP_EARLIER: Final = "create or replace temp table earlier_rows as "
 _WHOLE: Final = "from lake.main.target"
 _NOTHING: Final = "select * from lake.main.target limit 0"
-_DROP_OTHERS: Final = """
-    delete from rows_of_all
-    where not coalesce(own_id in (select key from affected_keys), false)
-"""
 # What moves with time or with the platform's own doings, whatever the systems say.
 _ALWAYS_MOVING: Final = ("ops_", "rec_feeds")
 _EARLIER_DIFFERENCES: Final = "create or replace temp table earlier_differences as from lake.main.rec_differences"
 _FORGOTTEN: Final = """
     insert into forgotten_differences
-    select * from earlier_differences
+    select *, rowid as row_no from earlier_differences
     where list_contains($codes, code) and (not $has_keys or scope_key in (select key from affected_keys))
 """
-_NO_FORGOTTEN: Final = "create or replace temp table forgotten_differences as from earlier_differences limit 0"
-_MOVED_DIFFERENCES: Final = """
-    create or replace temp table moved_differences as
-    select distinct code, scope_key
-    from (
-        from (from forgotten_differences except all from new_differences)
-        union all
-        from (from new_differences except all from forgotten_differences)
-    )
+_NO_FORGOTTEN: Final = """
+    create or replace temp table forgotten_differences as select *, rowid as row_no from earlier_differences limit 0
+"""
+_SAID_BEFORE: Final = "create or replace temp view said_before as select * exclude (row_no) from forgotten_differences"
+_MOVED_KEYS: Final = """
+    create or replace temp table moved_differences as select distinct code, scope_key from moved_rows
 """
 _DIFFERENCES: Final = "rec_differences"
-_COUNT_MOVED: Final = "select count(*) from moved_differences"
 _PRESENT_DIFFERENCES: Final = """
     create or replace temp table present_differences as
-    from (from earlier_differences except all from forgotten_differences)
+    select earlier.*
+    from earlier_differences as earlier
+    anti join forgotten_differences as forgotten on earlier.rowid = forgotten.row_no
     union all
     from new_differences
 """
@@ -105,7 +99,7 @@ class IncrementalRun:
             scope = scope_of(model)
             if scope is None:
                 raise AssertionError("a model without a scope has no affected keys")
-            if self.is_moved(model.tables):
+            if self.is_moved(model.tables) and self.shown.has_keys(scope):
                 self.write_model(model, scope)
             else:
                 self.shown.written(scope, model.name, None)
@@ -116,10 +110,10 @@ class IncrementalRun:
         shown.show(scope, model.tables)
         present, earlier = f"present_{model.name}", f"earlier_{model.name}"
         key = own_key(model)
+        rows = "select *" + self.own_rows(model.body, scope, key, shown)
         self.transaction.execute(
-            "create or replace temp table " + present + " as " + model.body, dict(self.parameters(model))
+            "create or replace temp table " + present + " as " + rows, dict(self.parameters(model))
         )
-        self.keep_own(present, scope, key, shown)
         selects = [_NOTHING]
         if model.name not in self.empty:
             selects = shown.rows_of_keys(scope, model.name, key, with_none=True)
@@ -143,15 +137,17 @@ class IncrementalRun:
         self.transaction.execute(retarget(_KEEP_EARLIER + select, {"target": table, "earlier_rows": earlier}))
         self.earlier[table] = earlier
 
-    def keep_own(self, table: str, scope: ScopeKind, key: str = "scope_key", shown: Shown | None = None) -> None:
-        """Remove rows of keys that are not affected: they were derived from a part of their rows only."""
-        if scope in KEY_TABLES:
-            names = {"rows_of_all": table, "affected_keys": (shown or self.shown).key_table(scope)}
-            self.transaction.execute(retarget(_DROP_OTHERS, names, {"own_id": key}))
+    def own_rows(self, body: str, scope: ScopeKind, key: str = "scope_key", shown: Shown | None = None) -> str:
+        """Return a select without its columns: the others of its rows were derived from a part of what they rest on."""
+        if scope not in KEY_TABLES:
+            return whole(body)
+        keys = (shown or self.shown).key_table(scope)
+        of_keys = " where rows_of_all." + key + " in (select key from " + keys + ")"  # noqa: S608 - own names
+        return whole(body) + of_keys
 
     def asks(self, rule: Rule) -> bool:
         """Return whether a rule must be asked again, and show it what is affected; what it said before then goes."""
-        if not self.is_moved(rule.model.tables):
+        if not self.is_moved(rule.model.tables) or not self.shown.has_keys(rule.scope):
             return False
         self.shown.show(rule.scope, rule.model.tables)
         self._asked.append(rule)
@@ -171,12 +167,18 @@ class IncrementalRun:
             told = {"codes": codes, "has_keys": scope in KEY_TABLES}
             if codes:
                 self.transaction.execute(retarget(_FORGOTTEN, {"affected_keys": keys}), told)
-        self.transaction.execute(_MOVED_DIFFERENCES)
-        if scalar(self.transaction, _COUNT_MOVED):
+        self.transaction.execute(_SAID_BEFORE)
+        if note_moved(self.transaction, "moved_rows", earlier="said_before", present="new_differences"):
+            self.transaction.execute(_MOVED_KEYS)
             self.changed.add(_DIFFERENCES)
             delete_rows(self.transaction, _DIFFERENCES, _FORGET_DIFFERENCES, "moved_differences")
             insert_rows(self.transaction, "lake.main." + _DIFFERENCES, _WRITE_DIFFERENCES)
         self.transaction.execute(_PRESENT_DIFFERENCES)
+
+
+def whole(body: str) -> str:
+    """Return all rows of a select as a select without its columns."""
+    return " from (\n" + body + "\n) as rows_of_all"
 
 
 def own_key(model: SqlModel) -> str:

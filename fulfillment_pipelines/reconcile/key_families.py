@@ -13,16 +13,15 @@ from typing import Final
 from sqlglot import exp
 
 from fulfillment_pipelines.sql_models import retarget
-from fulfillment_pipelines.warehouse import Connection
+from fulfillment_pipelines.warehouse import Connection, scalar
 
 _MOST_FAMILIES: Final = 6
 _SMALL: Final = 200_000
 _KEYS: Final = "affected_keys"
 _BEGINNINGS: Final = """
-    select distinct regexp_extract(key, '^[^0-9]*') as beginning
+    select distinct key = '' as is_none, regexp_extract(key, '^[^0-9]*') as beginning
     from affected_keys
-    where key <> ''
-    order by beginning
+    order by is_none, beginning
     limit $limit
 """
 _FAMILY: Final = """
@@ -31,7 +30,8 @@ _FAMILY: Final = """
     from affected_keys
     where key <> '' and ($beginning is null or regexp_extract(key, '^[^0-9]*') = $beginning)
 """
-_NO_KEY: Final = "create or replace temp table family as select distinct key from affected_keys where key = ''"
+_COUNT_NONE: Final = "select count(*) from affected_keys where key = ''"
+_NO_KEY: Final = "create or replace temp table family as select '' as key"
 
 
 def small_tables(row_counts: Mapping[str, int]) -> frozenset[str]:
@@ -45,18 +45,31 @@ class KeyFamilies:
     Args:
         transaction: The lake's cursor within the run's transaction.
         keys: A temp table with the column `key`; divided as it stands now.
+
+    Attributes:
+        is_empty: Whether there is no key at all, not even the empty one.
     """
 
     def __init__(self, transaction: Connection, keys: str) -> None:
         self._keys = keys
-        self._empty = f"{keys}_none"
-        found = transaction.execute(retarget(_BEGINNINGS, {_KEYS: keys}), {"limit": _MOST_FAMILIES + 1}).fetchall()
-        beginnings = [row[0] for row in found] if len(found) <= _MOST_FAMILIES else [None]
-        self._tables = tuple(f"{keys}_{number}" for number in range(len(beginnings)))
-        for table, beginning in zip(self._tables, beginnings, strict=True):
-            names = {_KEYS: keys, "family": table}
+        found = transaction.execute(retarget(_BEGINNINGS, {_KEYS: keys}), {"limit": _MOST_FAMILIES + 2}).fetchall()
+        beginnings: list[str | None] = [beginning for is_none, beginning in found if not is_none]
+        has_none = len(beginnings) < len(found)
+        if len(beginnings) > _MOST_FAMILIES:
+            beginnings = [None]
+            has_none = scalar(transaction, retarget(_COUNT_NONE, {_KEYS: keys})) > 0
+        self.is_empty = not beginnings and not has_none
+        self._none = (f"{keys}_none",) if has_none else ()
+        self._tables = (keys,) if len(beginnings) == 1 and not has_none else self._divided(transaction, beginnings)
+        for table in self._none:
+            transaction.execute(retarget(_NO_KEY, {"family": table}))
+
+    def _divided(self, transaction: Connection, beginnings: Sequence[str | None]) -> tuple[str, ...]:
+        tables = tuple(f"{self._keys}_{number}" for number in range(len(beginnings)))
+        for table, beginning in zip(tables, beginnings, strict=True):
+            names = {_KEYS: self._keys, "family": table}
             transaction.execute(retarget(_FAMILY, names), {"beginning": beginning})
-        transaction.execute(retarget(_NO_KEY, {_KEYS: keys, "family": self._empty}))
+        return tables
 
     def selects(
         self,
@@ -82,8 +95,9 @@ class KeyFamilies:
         return [retarget(statement, {**names, keys: table}, columns) for table in tables]
 
     def tables(self, *, with_none: bool = False) -> tuple[str, ...]:
-        """Return the temp table of each family, and of the empty key where it is wanted or there is no other."""
-        return (*self._tables, self._empty) if with_none or not self._tables else tuple(self._tables)
+        """Return the temp table of each family, and of the empty key where it is wanted; that of all keys for none."""
+        wanted = (*self._tables, *self._none) if with_none else self._tables
+        return wanted or (self._keys,)
 
 
 def together(selects: list[str], columns: Sequence[str] = ()) -> str:

@@ -29,7 +29,7 @@ from fulfillment_pipelines.reconcile.editions import (
     is_outdated,
     keep_editions,
 )
-from fulfillment_pipelines.reconcile.incremental import IncrementalRun
+from fulfillment_pipelines.reconcile.incremental import IncrementalRun, whole
 from fulfillment_pipelines.reconcile.matching import DocumentMatcher, MatchingPolicy
 from fulfillment_pipelines.reconcile.matching.matcher import TABLE as MATCHES
 from fulfillment_pipelines.reconcile.model_groups import FINDINGS, read_groups
@@ -80,16 +80,15 @@ _NEW_DIFFERENCES: Final = """
         severity varchar
     )
 """
-# A rule whose rows all have the severity of its header gives none.
-_ADD_SEVERITY: Final = "alter table rule_rows add column if not exists severity varchar"
 _DIFFERENCES: Final = """
     select
         $code as code, business_key, node, cast(scope_key as varchar) as scope_key, order_id, line_no, expected_value,
         actual_value, delta_qty, value_at_risk_amount, currency, condition_since, breaks_at, message, target_role,
         cast(payload as varchar) as payload, cast(precondition as varchar) as precondition, judgement_reason,
-        cast(evidence as varchar) as evidence, severity
-    from rule_rows
+        cast(evidence as varchar) as evidence
 """
+# A rule whose rows all have the severity of its header gives none.
+_SEVERITY: Final = ", severity"
 _PREVIOUS: Final = {
     "rec_feeds": (
         "select system, entity, state, problem_since from rec_feeds",
@@ -328,11 +327,10 @@ class Reconciler:
         parameters = dict(self._tolerances.values(rule.tolerances))
         with _told((rule.model,)):
             select = self._selecting(rule.model, parameters)
-            transaction.execute("create or replace temp table rule_rows as " + select.statement, select.parameters)
-            transaction.execute(_ADD_SEVERITY)
-            if run:
-                run.keep_own("rule_rows", rule.scope)
-            insert_rows(transaction, "new_differences", _DIFFERENCES, {"code": rule.code})
+            severity = _SEVERITY if "severity" in rule.model.columns else ""
+            rows = run.own_rows(select.statement, rule.scope) if run else whole(select.statement)
+            statement = _DIFFERENCES + severity + rows
+            insert_rows(transaction, "new_differences", statement, {**select.parameters, "code": rule.code})
 
     def _parameters(self, model: SqlModel, now: datetime) -> Mapping[str, Any]:
         parameters: dict[str, Any] = {"now_at": now} if "now_at" in model.parameters else {}

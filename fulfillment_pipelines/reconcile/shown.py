@@ -139,15 +139,22 @@ class Shown:
 
     def rows_of_keys(self, scope: ScopeKind, table: str, key: str, *, with_none: bool = False) -> list[str]:
         """Return selects of the lake's rows of the affected keys; those of the empty key too, where it is wanted."""
-        if scope not in self._families:
-            self._families[scope] = KeyFamilies(self._transaction, self._key_tables[scope])
-        return self._families[scope].selects(
+        return self._families_of(scope).selects(
             _OWN, {"target": table}, {"own_id": key}, with_none=with_none, is_small=table in self._small
         )
+
+    def has_keys(self, scope: ScopeKind) -> bool:
+        """Return whether any key of a scope is affected; a scope without keys speaks of everything."""
+        return scope not in self._key_tables or not self._families_of(scope).is_empty
 
     def key_table(self, scope: ScopeKind) -> str:
         """Return the temp table of the affected keys of a scope."""
         return self._key_tables[scope]
+
+    def _families_of(self, scope: ScopeKind) -> KeyFamilies:
+        if scope not in self._families:
+            self._families[scope] = KeyFamilies(self._transaction, self._key_tables[scope])
+        return self._families[scope]
 
     def _show_whole(self, tables: Iterable[str]) -> None:
         for table in sorted(tables):

@@ -66,3 +66,22 @@ def test_a_small_table_is_looked_at_once_whatever_the_keys(cursor: Connection) -
     selects = KeyFamilies(cursor, "wanted").selects(_STATEMENT, {}, is_small=True)
     assert len(selects) == 1
     assert sorted(cursor.execute(selects[0]).fetchall()) == [("SO-1",), ("WEB-1",)]
+
+
+def test_keys_of_one_family_are_looked_for_where_they_stand(cursor: Connection) -> None:
+    _fill(cursor, "wanted", ["SO-1", "SO-2"])
+    assert KeyFamilies(cursor, "wanted").tables(with_none=True) == ("wanted",)
+
+
+def test_the_empty_key_is_found_beside_more_families_than_are_told_apart(cursor: Connection) -> None:
+    keys = ["", *(f"{letter}{letter}-1" for letter in "abcdefghij")]
+    _fill(cursor, "wanted", keys)
+    _fill(cursor, "lines", keys)
+    selects = KeyFamilies(cursor, "wanted").selects(_STATEMENT, {}, with_none=True)
+    assert len(cursor.execute(together(selects)).fetchall()) == len(keys)
+
+
+def test_only_a_table_without_any_key_is_empty(cursor: Connection) -> None:
+    assert KeyFamilies(cursor, "wanted").is_empty
+    _fill(cursor, "wanted", [""])
+    assert not KeyFamilies(cursor, "wanted").is_empty

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fulfillment_pipelines.reconcile.row_changes import carried_forward, write_anew, write_moved
+from fulfillment_pipelines.reconcile.row_changes import carried_forward, note_moved, write_anew, write_moved
 from fulfillment_pipelines.warehouse import Connection, scratch
 
 
@@ -53,6 +53,15 @@ def test_a_row_that_stands_twice_is_not_the_same_as_once(cursor: Connection) -> 
     _present(cursor, "('A', 1), ('A', 2), ('B', 1), ('B', 1)")
     assert write_moved(cursor, "states", "k", earlier="known", present="wanted")
     assert _states(cursor) == [("A", 1), ("A", 2), ("B", 1), ("B", 1)]
+
+
+def test_rows_are_compared_with_their_nulls_and_as_often_as_they_stand(cursor: Connection) -> None:
+    cursor.execute("create or replace temp table before (k varchar, n integer)")
+    cursor.execute("create or replace temp table after (k varchar, n integer)")
+    cursor.execute("insert into before values ('A', null), ('B', 1), ('B', 1), (null, 3)")
+    cursor.execute("insert into after values ('A', null), ('B', 1), ('C', null), (null, 3)")
+    assert note_moved(cursor, "moved", earlier="before", present="after") == 2
+    assert sorted(cursor.execute("from moved").fetchall()) == [("B", 1), ("C", None)]
 
 
 def test_a_small_table_is_replaced_where_anything_differs(cursor: Connection) -> None:

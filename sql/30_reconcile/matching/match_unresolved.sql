@@ -37,7 +37,9 @@ known_lines as (
         orders.customer_id
     from canon_order_lines as lines
     left join canon_orders as orders on orders.role = 'erp' and lines.order_id = orders.order_id
-    where lines.role = 'erp' and lines.order_id in (select order_id from finance_lines)
+    where
+        lines.role = 'erp'
+        and lines.order_id in (select order_id from canon_invoice_lines where role = 'finance' and status <> 'VOID')
 )
 
 select

@@ -18,25 +18,6 @@
 -- It is S1 where the time to bill ends in a later month, in UTC, than the one that the leg belongs to.
 with
 
-eligible_legs as (
-    select
-        departed.shipment_id,
-        departed.order_id,
-        departed.line_no,
-        departed.node,
-        departed.sku,
-        departed.shipped_qty,
-        departed.snapshot_id as departed_snapshot_id,
-        confirmed.snapshot_id as confirmed_snapshot_id,
-        greatest(departed.shipped_at, coalesce(confirmed.confirmed_at, departed.shipped_at)) as eligible_at
-    from canon_shipment_lines as departed
-    inner join canon_shipment_lines as confirmed
-        on departed.shipment_id = confirmed.shipment_id
-        and departed.order_id = confirmed.order_id
-        and departed.line_no = confirmed.line_no
-    where departed.role = 'wms' and confirmed.role = 'erp' and departed.shipped_qty = confirmed.shipped_qty
-),
-
 invoices as (
     select shipment_id, order_id, line_no
     from rec_billed_lines
@@ -44,37 +25,56 @@ invoices as (
 ),
 
 billed_legs as (
-    select distinct shipment_id, order_id, line_no
+    select shipment_id, order_id, line_no
     from invoices
     where shipment_id is not null
 ),
 
 wholly_billed_lines as (
-    select distinct order_id, line_no
+    select order_id, line_no
     from invoices
     where shipment_id is null
 ),
 
+-- Nearly every leg is billed: those are left out before any is held against what the ERP has confirmed.
+waiting_legs as (
+    select
+        departed.shipment_id,
+        departed.order_id,
+        departed.line_no,
+        departed.node,
+        departed.sku,
+        departed.shipped_qty,
+        departed.shipped_at,
+        departed.snapshot_id
+    from canon_shipment_lines as departed
+    anti join billed_legs
+        on departed.shipment_id = billed_legs.shipment_id
+        and departed.order_id = billed_legs.order_id
+        and departed.line_no = billed_legs.line_no
+    anti join wholly_billed_lines
+        on departed.order_id = wholly_billed_lines.order_id
+        and departed.line_no = wholly_billed_lines.line_no
+    where departed.role = 'wms' and departed.shipped_qty > 0
+),
+
 uninvoiced_legs as (
     select
-        eligible_legs.shipment_id,
-        eligible_legs.order_id,
-        eligible_legs.line_no,
-        eligible_legs.node,
-        eligible_legs.sku,
-        eligible_legs.shipped_qty,
-        eligible_legs.eligible_at,
-        eligible_legs.departed_snapshot_id,
-        eligible_legs.confirmed_snapshot_id
-    from eligible_legs
-    anti join billed_legs
-        on eligible_legs.shipment_id = billed_legs.shipment_id
-        and eligible_legs.order_id = billed_legs.order_id
-        and eligible_legs.line_no = billed_legs.line_no
-    anti join wholly_billed_lines
-        on eligible_legs.order_id = wholly_billed_lines.order_id
-        and eligible_legs.line_no = wholly_billed_lines.line_no
-    where eligible_legs.shipped_qty > 0
+        waiting_legs.shipment_id,
+        waiting_legs.order_id,
+        waiting_legs.line_no,
+        waiting_legs.node,
+        waiting_legs.sku,
+        waiting_legs.shipped_qty,
+        greatest(waiting_legs.shipped_at, coalesce(confirmed.confirmed_at, waiting_legs.shipped_at)) as eligible_at,
+        waiting_legs.snapshot_id as departed_snapshot_id,
+        confirmed.snapshot_id as confirmed_snapshot_id
+    from waiting_legs
+    inner join canon_shipment_lines as confirmed
+        on waiting_legs.shipment_id = confirmed.shipment_id
+        and waiting_legs.order_id = confirmed.order_id
+        and waiting_legs.line_no = confirmed.line_no
+    where confirmed.role = 'erp' and waiting_legs.shipped_qty = confirmed.shipped_qty
 ),
 
 returned_legs as (
@@ -93,15 +93,22 @@ returned_lines as (
 
 -- What was shipped on other legs of a line takes up returns that name no leg.
 invoiced_quantities as (
-    select eligible_legs.order_id, eligible_legs.line_no, sum(eligible_legs.shipped_qty) as invoiced_qty
-    from eligible_legs
+    select departed.order_id, departed.line_no, sum(departed.shipped_qty) as invoiced_qty
+    from canon_shipment_lines as departed
     semi join returned_lines
-        on eligible_legs.order_id = returned_lines.order_id and eligible_legs.line_no = returned_lines.line_no
+        on departed.order_id = returned_lines.order_id and departed.line_no = returned_lines.line_no
+    inner join canon_shipment_lines as confirmed
+        on confirmed.role = 'erp'
+        and departed.shipment_id = confirmed.shipment_id
+        and departed.order_id = confirmed.order_id
+        and departed.line_no = confirmed.line_no
+        and departed.shipped_qty = confirmed.shipped_qty
     anti join uninvoiced_legs
-        on eligible_legs.shipment_id = uninvoiced_legs.shipment_id
-        and eligible_legs.order_id = uninvoiced_legs.order_id
-        and eligible_legs.line_no = uninvoiced_legs.line_no
-    group by eligible_legs.order_id, eligible_legs.line_no
+        on departed.shipment_id = uninvoiced_legs.shipment_id
+        and departed.order_id = uninvoiced_legs.order_id
+        and departed.line_no = uninvoiced_legs.line_no
+    where departed.role = 'wms'
+    group by departed.order_id, departed.line_no
 ),
 
 netted_legs as (

@@ -30,6 +30,23 @@ candidates as (
     from rec_live_orders
 ),
 
+-- Few orders have a double: only these are put together.
+repeated_purchase_orders as (
+    select customer_id, customer_po
+    from rec_live_orders
+    where customer_po is not null
+    group by customer_id, customer_po
+    having count(*) > 1
+),
+
+repeated_line_sets as (
+    select customer_id, line_set
+    from rec_live_orders
+    where line_count > 1
+    group by customer_id, line_set
+    having count(*) > 1
+),
+
 same_purchase_order as (
     select
         customer_id || '/' || customer_po as business_key,
@@ -43,7 +60,9 @@ same_purchase_order as (
         max(snapshot_id) as snapshot_id,
         string_agg(order_id, ', ' order by order_id) as order_ids
     from candidates
-    where customer_po is not null
+    semi join repeated_purchase_orders
+        on candidates.customer_id = repeated_purchase_orders.customer_id
+        and candidates.customer_po = repeated_purchase_orders.customer_po
     group by customer_id, customer_po
 ),
 
@@ -68,6 +87,9 @@ line_set_gaps as (
             else 1
         end as starts_run
     from candidates
+    semi join repeated_line_sets
+        on candidates.customer_id = repeated_line_sets.customer_id
+        and candidates.line_set = repeated_line_sets.line_set
     where line_count > 1
 ),
 

@@ -62,10 +62,16 @@ compared_legs as (
         and (departed.shipped_qty <> confirmed.shipped_qty or departed.shipped_qty <> announced.shipped_qty)
 ),
 
+-- Few lines have a leg that differs: only what bills them is looked at closer.
 posted_documents as (
-    select shipment_id, order_id, line_no
-    from canon_invoice_lines
-    where role = 'finance' and document_type = 'INVOICE' and status in ('POSTED', 'TRANSMITTED')
+    select documents.shipment_id, documents.order_id, documents.line_no
+    from canon_invoice_lines as documents
+    semi join compared_legs
+        on documents.order_id = compared_legs.order_id and documents.line_no = compared_legs.line_no
+    where
+        documents.role = 'finance'
+        and documents.document_type = 'INVOICE'
+        and documents.status in ('POSTED', 'TRANSMITTED')
 ),
 
 billed_legs as (
