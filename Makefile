@@ -9,9 +9,18 @@ TEST_PROCESSES ?= 2
 # Worlds of `make fuzz`, and the seed of the first; each takes about half a minute.
 FUZZ_WORLDS ?= 300
 FUZZ_SEED ?= 3
+# Order lines of the distributors that are measured.
+BENCH_LINES ?= 1000000 10000000
+
+# Every process imports thousands of modules; where compiling them for the next one is forbidden, each does it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# What `make bench` measures; the last ones want a machine that does nothing else.
+BENCHES := bench-edi bench-landing bench-sizes bench-intake bench-full bench-micro-batch bench-engines bench-peers \
+	bench-corrections bench-latency bench-soak
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow test-spark test-systems fuzz fuzz-deliveries lint format docs docs-faults docs-certificates bench bench-corrections bench-intake bench-peers bench-latency bench-soak deploy-check lock clean
+.PHONY: help run up test test-slow test-spark test-systems fuzz fuzz-deliveries lint format docs docs-faults docs-certificates bench $(BENCHES) bench-plots deploy-check lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,9 +75,27 @@ docs-faults: $(installed) ## Write docs/faults.md anew from the tests that injec
 docs-certificates: $(installed) ## Certify every real system anew into docs/certificates; ten minutes
 	$(bin)/python -m scripts.real_systems.certificates
 
-bench: $(installed) ## Measure a full reconcile of a million order lines; minutes, and some gigabytes of disk
-	$(bin)/python -m bench.full_reconcile --lines 1000000 --memory-limit 4GB 1GB
-	$(bin)/python -m bench.landing
+bench: $(BENCHES) bench-plots ## Measure everything of bench/README.md anew and write bench/results; hours
+
+bench-full: $(installed) ## Measure a whole loop over BENCH_LINES order lines, and over a million with 1 GB; gigabytes of disk
+	$(bin)/python -m bench.full_reconcile --lines $(BENCH_LINES) --memory-limit 4GB
+	$(bin)/python -m bench.full_reconcile --lines 1000000 --memory-limit 1GB
+
+bench-micro-batch: $(installed) ## Measure 1,000 changed order lines against 100,000 and BENCH_LINES order lines
+	$(bin)/python -m bench.micro_batch --lines 100000 $(BENCH_LINES) --changed 1000
+
+bench-landing: $(installed) ## Land and read a table of a million rows
+	$(bin)/python -m bench.landing --rows 1000000
+	$(bin)/python -m bench.sql_reads --rows 1000000
+
+bench-sizes: $(installed) ## Count bytes and files of every layer
+	$(bin)/python -m bench.sizes --lines 100000
+
+bench-edi: $(installed) ## Read 10,000 purchase orders in X12 and EDIFACT
+	$(bin)/python -m bench.edi
+
+bench-engines: $(installed) ## Reconcile a million order lines in DuckDB and on Spark Connect
+	$(bin)/python -m bench.engines --lines 1000000
 
 bench-corrections: $(installed) ## Deliver 10,000 corrections through a target that fails one call in five, on both databases
 	$(bin)/python -m bench.corrections --count 10000 --failing 0.2
@@ -84,6 +111,9 @@ bench-soak: $(installed) ## Live through a simulated month in one process, with 
 
 bench-latency: $(installed) ## Measure from commit to case to correction for ten minutes, with everything running
 	$(bin)/python -m bench.latency --seconds 600 --write
+
+bench-plots: $(installed) ## Write pages and plots of bench/results anew from the figures that are kept
+	$(bin)/python -m bench.pages
 
 deploy-check: $(installed) ## Let helm and docker compose read the files of a deployment; needs both, and a network
 	deploy/check.sh

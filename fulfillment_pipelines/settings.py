@@ -65,6 +65,8 @@ class Settings(BaseSettings):
         spark_url: `sc://host:port` of the Spark Connect server, where the engine is `spark`.
         duckdb_memory_limit: Memory DuckDB may use before it spills, for example `4GB`.
         duckdb_threads: Threads DuckDB may use.
+        duckdb_verify_extensions: Whether the signatures of DuckDB's extensions are checked each time a lake is opened:
+            a quarter of a second, which processes that live no longer than that may do without.
         working_copy: Whether a process works on a copy of the lake's tables in a database of its own, and publishes
             what it changes: dear to begin with, cheap for one small pass after another. The live loop does.
         actor: Who is acting, for the audit log; the user of this process unless given.
@@ -98,6 +100,7 @@ class Settings(BaseSettings):
     spark_url: str | None = Field(default=None, pattern=r"^sc://.+$", repr=False)
     duckdb_memory_limit: str = Field(default="4GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
     duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    duckdb_verify_extensions: bool = True
     working_copy: bool = False
     actor: str = Field(default_factory=_process_user, min_length=1, max_length=128)
     references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()

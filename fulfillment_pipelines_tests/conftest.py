@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -26,10 +27,11 @@ _SEEDS = Path(__file__).parent.parent / "data" / "seeds"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep PySpark, which Great Expectations imports where it is installed, from ending the workers of xdist.
+    """Open lakes without checking signatures anew each time, and keep PySpark from ending the workers of xdist.
 
     It takes a process whose main module is neither a file nor a prompt for a run of its own doctests, and leaves.
     """
+    os.environ.setdefault("FULFILLMENT_DUCKDB_VERIFY_EXTENSIONS", "false")
     if hasattr(config, "workerinput"):
         sys.ps1 = ""
 

@@ -240,13 +240,8 @@ class _Batches:
     def __init__(self, warehouse: Warehouse) -> None:
         from duckdb_sqlalchemy import ConnectionWrapper  # noqa: PLC0415 - imports SQLAlchemy
 
-        with importing_without(absent=_FOREIGN, unread=_UNUSED):
-            import great_expectations as gx  # noqa: PLC0415 - takes seconds; only whoever validates pays
-            from great_expectations.data_context.types.base import (  # noqa: PLC0415 - takes seconds, as above
-                DataContextConfig,
-                InMemoryStoreBackendDefaults,
-                ProgressBarsConfig,
-            )
+        gx = _library()
+        from great_expectations.data_context.types import base  # noqa: PLC0415 - see _library
 
         def connect() -> ConnectionWrapper:
             cursor = warehouse.cursor()
@@ -254,10 +249,10 @@ class _Batches:
             return ConnectionWrapper(cursor)
 
         self._suite = gx.ExpectationSuite
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(),
+        config = base.DataContextConfig(
+            store_backend_defaults=base.InMemoryStoreBackendDefaults(),
             analytics_enabled=False,
-            progress_bars=ProgressBarsConfig(globally=False),
+            progress_bars=base.ProgressBarsConfig(globally=False),
         )
         # Without autocommit the pool's rollback takes unread results away, and the stage's changes with them.
         engine = {"creator": connect, "isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
@@ -282,11 +277,15 @@ class _Batches:
         self._source.get_execution_engine().close()
 
 
+def _library() -> Any:
+    with importing_without(absent=_FOREIGN, unread=_UNUSED):
+        import great_expectations  # noqa: PLC0415 - takes seconds; only whoever validates pays
+    return great_expectations
+
+
 def _core() -> Any:
     """Return the module of expectations; it exports none by name, so they have no types here."""
-    from great_expectations.expectations import core  # noqa: PLC0415 - see _Batches
-
-    return core
+    return _library().expectations.core
 
 
 def _naming_rows(most_rows: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from fulfillment_pipelines.commands.twin_volume import volume
 from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.settings import read_settings
 from fulfillment_pipelines.twin.control.control_client import TwinClient
-from fulfillment_pipelines.twin.distributor import TwinState
+from fulfillment_pipelines.twin.state import TwinState
 
 app = typer.Typer(no_args_is_help=True, help="The simulated distributor, with labelled faults.")
 

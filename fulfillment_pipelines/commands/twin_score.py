@@ -28,6 +28,7 @@ from fulfillment_pipelines.twin.score import (
     score,
     wrongly_green,
 )
+from fulfillment_pipelines.warehouse import SCRATCH
 
 _SECONDS_BETWEEN_PASSES = 31 * 60
 _QUIET_PASSES = 4  # what comes back after its correction needs three passes to be seen again
@@ -108,7 +109,14 @@ def show_scores(scored: Sequence[ScoredSeed], *, as_json: bool) -> None:
 
 def _score_seed(folder: Path, seed: int, faults: Faults, most_passes: int) -> ScoredSeed:
     home = folder / "twin_systems"
-    own = {"runtime_dir": folder, "lake_catalog": None, "lake_data_url": None, "landing_url": None, "ledger_url": None}
+    # Nobody reads the lake of a score but the score, so it lies in memory.
+    own = {
+        "runtime_dir": folder,
+        "lake_catalog": SCRATCH,
+        "lake_data_url": None,
+        "landing_url": None,
+        "ledger_url": None,
+    }
     with (
         serving(home, seed=seed, faults=faults is Faults.ALL) as ready,
         build_platform(read_settings().model_copy(update=own)) as platform,

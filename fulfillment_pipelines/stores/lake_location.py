@@ -20,6 +20,7 @@ class LakeLocation:
         lock_path: File that serialises writers; used with an SQLite catalogue only.
         memory_limit: DuckDB's limit, for example `4GB`.
         threads: DuckDB's worker threads.
+        verify_extensions: Whether DuckDB checks the signatures of the extensions that it loads.
         lock_timeout_seconds: How long a writer waits for another writer.
         object_store: The account at the store, where `data_path` begins with `s3://`.
         find_secret: Finds the password of a PostgreSQL catalogue that `catalog` does not hold.
@@ -31,6 +32,7 @@ class LakeLocation:
     lock_path: Path
     memory_limit: str = "4GB"
     threads: int = 2
+    verify_extensions: bool = True
     lock_timeout_seconds: float = 120.0
     object_store: ObjectStore | None = None
     find_secret: FindSecret = field(default=lambda _: None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -19,6 +18,7 @@ from fulfillment_pipelines.twin.faults.defects import Defects
 from fulfillment_pipelines.twin.faults.fault_desk import FaultDesk
 from fulfillment_pipelines.twin.faults.write_backs import WriteBacks
 from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.state import TwinState
 from fulfillment_pipelines.twin.step import apply_until
 from fulfillment_pipelines.twin.systems.edi_files import EdiFiles
 from fulfillment_pipelines.twin.systems.inbox import empty_inboxes
@@ -44,31 +44,6 @@ from fulfillment_pipelines.twin.world.timing import (
 _INBOX_SECONDS = 60
 _PARKED_ORDERS = "portal/orders"
 _SHOWN_CYCLES = 4  # last cycles of a long step whose files are written; older files are not kept
-
-
-@dataclass(frozen=True, slots=True)
-class TwinState:
-    """How far the distributor is.
-
-    Attributes:
-        now: The moment it has reached, ISO 8601 in UTC.
-        seed: Seed of its world.
-        portal_orders: Orders at the portal.
-        erp_orders: Orders in the ERP.
-        erp_order_lines: Order lines in the ERP.
-        confirmed_legs: Ship confirmations in the ERP.
-        invoice_lines: Document lines in finance.
-        labels: Faults injected so far.
-    """
-
-    now: str
-    seed: int
-    portal_orders: int
-    erp_orders: int
-    erp_order_lines: int
-    confirmed_legs: int
-    invoice_lines: int
-    labels: int
 
 
 class Distributor:

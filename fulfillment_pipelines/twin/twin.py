@@ -16,9 +16,10 @@ from typing import Any, Self
 from starlette.applications import Starlette
 
 from fulfillment_pipelines.twin.control.control_api import control_application
-from fulfillment_pipelines.twin.distributor import Distributor, TwinState
+from fulfillment_pipelines.twin.distributor import Distributor
 from fulfillment_pipelines.twin.history import STARTS_AT, live_through
 from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.state import TwinState
 from fulfillment_pipelines.twin.systems.crm_api import crm_application
 from fulfillment_pipelines.twin.systems.edi_files import EdiFiles
 from fulfillment_pipelines.twin.systems.erp_api import ClientCredentials, TokenDesk, erp_application

@@ -51,6 +51,7 @@ def test_environment_overrides_every_default(root: Path, monkeypatch: pytest.Mon
         "SPARK_URL": "sc://spark:15002",
         "DUCKDB_MEMORY_LIMIT": "512MiB",
         "DUCKDB_THREADS": "3",
+        "DUCKDB_VERIFY_EXTENSIONS": "false",
         "REFERENCES_FILES": os.pathsep.join(["one.env", "/run/two.env"]),
     }.items():
         monkeypatch.setenv(f"FULFILLMENT_{name}", value)
@@ -61,6 +62,7 @@ def test_environment_overrides_every_default(root: Path, monkeypatch: pytest.Mon
     assert settings.lake_data_url == "s3://lake/acme"
     assert (settings.engine, settings.spark_url) == ("spark", "sc://spark:15002")
     assert (settings.duckdb_memory_limit, settings.duckdb_threads) == ("512MiB", 3)
+    assert settings.duckdb_verify_extensions is False
     assert settings.references_files == (root / "one.env", Path("/run/two.env"))
 
 

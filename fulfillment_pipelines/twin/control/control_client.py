@@ -10,8 +10,8 @@ from typing import Any, Self
 import httpx
 
 from fulfillment_pipelines.errors import ConfigurationError, RejectedError, SystemDownError
-from fulfillment_pipelines.twin.distributor import TwinState
 from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.state import TwinState
 from fulfillment_pipelines.twin.systems.switches import Switches
 
 _TIMEOUT_SECONDS = 600.0  # a long advance is one request

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol
 
-from fulfillment_pipelines.twin.distributor import TwinState
 from fulfillment_pipelines.twin.labels import Label
+from fulfillment_pipelines.twin.state import TwinState
 from fulfillment_pipelines.twin.systems.switches import Switches
 
 
