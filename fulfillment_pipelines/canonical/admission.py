@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from fulfillment_pipelines.canonical.damage import damage_of
 from fulfillment_pipelines.canonical.expectations import ExpectationOutcome, record_outcomes
 from fulfillment_pipelines.canonical.quarantine import quarantine, release
 from fulfillment_pipelines.canonical.row_checks import (
@@ -21,6 +22,7 @@ from fulfillment_pipelines.canonical.row_checks import (
 from fulfillment_pipelines.canonical.staging import StagedRows, stage_rows, unstage
 from fulfillment_pipelines.canonical.vocabulary import Contract
 from fulfillment_pipelines.domain.snapshot import PageLayout
+from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.snapshots.decoding import DecodedSnapshot
 from fulfillment_pipelines.snapshots.drift import Difference
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
@@ -35,7 +37,7 @@ from fulfillment_pipelines.snapshots.merging import (
 )
 from fulfillment_pipelines.snapshots.open_drift import SeenDrift, record_drift
 from fulfillment_pipelines.sql_models import SqlModel, retarget
-from fulfillment_pipelines.warehouse import Connection, Warehouse, create_view, ensure_table, insert_rows
+from fulfillment_pipelines.warehouse import Connection, SqlError, Warehouse, create_view, ensure_table, insert_rows
 
 _ADMITTED: Final = """
     select
@@ -176,30 +178,61 @@ class Admitter:
         Of a large snapshot of Parquet the stage is a view over the landed pages.
         """
         with self._warehouse.reading() as cursor:
-            rows = stage_rows(
-                cursor,
-                landed,
-                feed.layout,
-                feed.mapping,
-                feed.contract,
-                name=feed.stage_name,
-                scanned_from_rows=self._scanned_from_rows,
-            )
-            staged = StagedSnapshot(feed, landed, rows)
-            cursor.execute(retarget(_SEE_STAGED, {"checked": staged.table}))
-        return staged
+            try:
+                return self._stage(cursor, feed, landed)
+            except (BadDataError, SqlError):
+                damage = damage_of(cursor, landed, feed.layout)
+                if not damage:
+                    raise
+                return self._stage(cursor, feed, landed, damage=damage)
+
+    def set_apart(self, staged: StagedSnapshot, damage: str) -> StagedSnapshot:
+        """Return a snapshot, staged before, of which a page turned out damaged: nothing of it is read any more."""
+        with self._warehouse.reading() as cursor:
+            unstage(cursor, staged.rows, staged.feed.stage_name)
+            return replace(staged, rows=self._stage(cursor, staged.feed, staged.landed, damage=damage).rows)
 
     def merge(self, staged: Sequence[StagedSnapshot]) -> list[Admission]:
         """Bring staged snapshots into the lake in one transaction, in the order given.
 
-        A snapshot that another process has brought in since it was staged is left out.
+        A snapshot that another process has brought in since it was staged is left out. One that turns out damaged
+        while it is read goes into quarantine as a page that cannot be read, and holds up no other.
         """
-        admissions = self._warehouse.write(lambda transaction: _merge_all(transaction, staged))
+        try:
+            admissions = self._warehouse.write(lambda transaction: _merge_all(transaction, staged))
+        except SqlError:
+            whole = [self._without_damage(one) for one in staged]
+            if all(one is before for one, before in zip(whole, staged, strict=True)):
+                raise
+            return self.merge(whole)
         with self._warehouse.reading() as cursor:
             cursor.execute("drop view if exists memory.main.checked_rows")
             for snapshot in staged:
                 unstage(cursor, snapshot.rows, snapshot.feed.stage_name)
         return admissions
+
+    def _without_damage(self, staged: StagedSnapshot) -> StagedSnapshot:
+        if not staged.rows.is_scanned:
+            return staged
+        with self._warehouse.reading() as cursor:
+            damage = damage_of(cursor, staged.landed, staged.feed.layout)
+        return self.set_apart(staged, damage) if damage else staged
+
+    def _stage(
+        self, cursor: Connection, feed: CanonicalFeed, landed: LandedSnapshot, *, damage: str = ""
+    ) -> StagedSnapshot:
+        rows = stage_rows(
+            cursor,
+            landed,
+            feed.layout,
+            feed.mapping,
+            feed.contract,
+            name=feed.stage_name,
+            scanned_from_rows=self._scanned_from_rows,
+            damage=damage,
+        )
+        cursor.execute(retarget(_SEE_STAGED, {"checked": rows.table}))
+        return StagedSnapshot(feed, landed, rows)
 
 
 def _merge_all(transaction: Connection, staged: Sequence[StagedSnapshot]) -> list[Admission]:
@@ -255,7 +288,7 @@ def _merge(
             return _conclude(transaction, staged, _Judged(mapped_rows=counts.inserted_rows), counts)
         judged = _judge(transaction, staged, is_late=False)
     else:
-        if has_quarantine and not is_late:
+        if has_quarantine:
             release(transaction, manifest)
         judged = _judge(transaction, staged, is_late=is_late)
         counts = merge(

@@ -52,7 +52,10 @@ _RECORD_QUARANTINE: Final = """
 
 
 def release(transaction: Connection, manifest: Manifest) -> None:
-    """Let go of what a snapshot mends: everything of its feed when it is whole, else the keys that are good now."""
+    """Let go of what a snapshot mends: everything of its feed when it is whole, else the keys that are good now.
+
+    What a later snapshot has put there stays: an earlier one knows nothing of it.
+    """
     names = {"system": manifest.system, "entity": manifest.entity, "as_of": manifest.as_of}
     create_view(transaction, "mended_keys", _MENDED)
     told = {**names, "is_whole": manifest.whole}

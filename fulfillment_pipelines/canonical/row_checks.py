@@ -165,6 +165,24 @@ def disordered_blocks_select(contract: Contract) -> str:
     return select("count(*)").from_(followed.subquery("followed")).where("first_key < key_before").sql(dialect=_DIALECT)
 
 
+@lru_cache(maxsize=64)
+def descents_select(contract: Contract) -> str:
+    """Return the select that counts the rows of `mapped`, one at most, whose key is not above that of the row before.
+
+    Where there is none, every key stands once and all stand in order, which is cheaper to see than that none is
+    repeated. A text with the separator counts as well: two such keys may be written the same.
+    """
+    key = exp.Anonymous(this="row", expressions=[exp.column(name) for name in contract.key])
+    before = exp.Window(this=exp.Anonymous(this="lag", expressions=[key.copy()]))
+    followed = select(*contract.key, key.as_("own_key"), before.as_("key_before")).from_(
+        _keys(contract).subquery("keys")
+    )
+    texts = [name for name in contract.key if contract.column(name).type is ColumnType.TEXT]
+    unclear = [exp.func("contains", exp.column(name), exp.Literal.string(KEY_SEPARATOR)) for name in texts[1:]]
+    descents = select("own_key").from_(followed.subquery("followed")).where(exp.or_("own_key <= key_before", *unclear))
+    return select("count(*)").from_(descents.limit(1).subquery("descents")).sql(dialect=_DIALECT)
+
+
 def _keys(contract: Contract) -> exp.Select:
     return select(*(_cast(contract.column(name)).as_(name) for name in contract.key)).from_("mapped")
 

@@ -7,6 +7,7 @@ belongs to `admission`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,7 @@ from fulfillment_pipelines.canonical.row_checks import (
     NOTHING_TOLD,
     Told,
     checking_select,
+    descents_select,
     disordered_blocks_select,
     other_units_select,
     repeated_keys_select,
@@ -37,11 +39,13 @@ _VIEWS: Final = ("mapped", "given", "landed")
 _CHECKED: Final = "checked"
 _IN_PLACE: Final = "checked_in_place"
 _REPEATED: Final = "repeated"
+_KEPT: Final = "kept"
 _ASKED_FROM_ROWS: Final = 10_000
 """Of fewer rows, working out everything costs less than asking what is needed."""
 
 _COUNT_REPEATED: Final = "select count(*) from repeated"
 _ALL_LANDED: Final = "select * from landed"
+_ALL_MAPPED: Final = "select * from mapped"
 _NOT_PLAIN: Final = (
     exp.With,
     exp.Join,
@@ -82,6 +86,7 @@ def stage_rows(
     *,
     name: str,
     scanned_from_rows: int,
+    damage: str = "",
 ) -> StagedRows:
     """Make the stage table or view of a snapshot's rows, typed and checked.
 
@@ -95,38 +100,60 @@ def stage_rows(
         contract: What the rows are held to.
         name: Of the feed; a batch holds at most one snapshot of it.
         scanned_from_rows: A snapshot of Parquet with so many rows is read in place.
+        damage: What is known to be wrong with its pages, of which none is read then.
 
     Raises:
+        BadDataError: A page that is to be read in place is damaged.
         ConfigurationError: The mapping does not run, or does not give the columns of the contract.
     """
-    scanned = scan(landed, layout, fewest_rows=scanned_from_rows) if _is_plain(mapping.body) else None
-    decoded = scanned or _decoded(cursor, landed, layout)
+    is_plain = _is_plain(mapping.body)
+    scanned = scan(landed, layout, fewest_rows=scanned_from_rows) if is_plain and not damage else None
+    decoded = scanned or (_unreadable(landed, layout, damage) if damage else _decoded(cursor, landed, layout))
     if decoded.scan is None:
         cursor.register("landed", decoded.records)
     else:
         _show(cursor, "landed", decoded.scan.select(), of=name)
     of = name if decoded.scan else None
     _show_mapped(cursor, layout, mapping, contract, of=of)
-    told = _tell(cursor, contract, name, of) if decoded.record_count >= _ASKED_FROM_ROWS else NOTHING_TOLD
-    checking = checking_select(contract, told)
-    if of is None:
-        create_table(cursor, _STAGE + _named(_CHECKED, name), checking)
-        return StagedRows(decoded, _named(_CHECKED, name))
-    checked = _show(cursor, _IN_PLACE, checking, of=of)
-    disordered = scalar(cursor, _of_feed(disordered_blocks_select(contract), of))
-    return StagedRows(decoded, checked, is_scanned=True, is_sorted=disordered == 0)
+    checking, is_sorted = _checking(cursor, contract, decoded, name=name, is_plain=is_plain)
+    if of is not None:
+        return StagedRows(decoded, _show(cursor, _IN_PLACE, checking, of=of), is_scanned=True, is_sorted=is_sorted)
+    create_table(cursor, _STAGE + _named(_CHECKED, name), checking)
+    cursor.execute("drop table if exists " + _STAGE + _named(_KEPT, name))
+    return StagedRows(decoded, _named(_CHECKED, name))
 
 
-def _tell(cursor: Connection, contract: Contract, name: str, of: str | None) -> Told:
-    """Ask of a column or two what would be dear to work out for every row."""
-    repeated = _named(_REPEATED, name)
-    create_table(cursor, _STAGE + repeated, _of_feed(repeated_keys_select(contract), of))
-    is_repeated = scalar(cursor, retarget(_COUNT_REPEATED, {_REPEATED: repeated})) > 0
+def _checking(
+    cursor: Connection, contract: Contract, decoded: DecodedSnapshot, *, name: str, is_plain: bool
+) -> tuple[str, bool]:
+    """Return the select that checks the rows of `mapped`, and whether their keys are known to stand in order.
+
+    What is mapped by more than a row at a time is asked several times over, so that it is worked out once and kept.
+    """
+    if decoded.record_count < _ASKED_FROM_ROWS:
+        return _of_feed(checking_select(contract, NOTHING_TOLD), name if decoded.scan else None), False
+    names = {view: _named(view, name) for view in _VIEWS} if decoded.scan else {}
+    if not is_plain:
+        names = {"mapped": _named(_KEPT, name)}
+        create_table(cursor, _STAGE + names["mapped"], _ALL_MAPPED)
+    told, is_sorted = _tell(cursor, contract, name, names)
+    return retarget(checking_select(contract, told), names), is_sorted
+
+
+def _tell(cursor: Connection, contract: Contract, name: str, names: Mapping[str, str]) -> tuple[Told, bool]:
+    """Ask of a column or two what would be dear to work out for every row, and whether the keys stand in order."""
+    ascends = scalar(cursor, retarget(descents_select(contract), names)) == 0
+    is_repeated, is_sorted, repeated = False, ascends, _named(_REPEATED, name)
+    if not ascends:
+        create_table(cursor, _STAGE + repeated, retarget(repeated_keys_select(contract), names))
+        is_repeated = scalar(cursor, retarget(_COUNT_REPEATED, {_REPEATED: repeated})) > 0
+        is_sorted = scalar(cursor, retarget(disordered_blocks_select(contract), names)) == 0
     has_uom = contract.has_column("uom")
-    return Told(
+    told = Told(
         repeated=repeated if is_repeated else None,
-        has_other_units=has_uom and scalar(cursor, _of_feed(other_units_select(), of)) > 0,
+        has_other_units=has_uom and scalar(cursor, retarget(other_units_select(), names)) > 0,
     )
+    return told, is_sorted
 
 
 def show_landed(cursor: Connection, rows: StagedRows, name: str) -> None:
@@ -173,10 +200,14 @@ def _decoded(cursor: Connection, landed: LandedSnapshot, layout: PageLayout) -> 
     try:
         return decode(cursor, landed, layout)
     except BadDataError as error:
-        none = pa.table({name: pa.array([], pa.string()) for name in layout.fields})
-        records = none.add_column(0, ROW_NUMBER, pa.array([], pa.int64()))
-        page = UnreadableLine(page=", ".join(landed.manifest.pages), line_no=0, problem=str(error), text="")
-        return DecodedSnapshot(records, (page,))
+        return _unreadable(landed, layout, str(error))
+
+
+def _unreadable(landed: LandedSnapshot, layout: PageLayout, problem: str) -> DecodedSnapshot:
+    none = pa.table({name: pa.array([], pa.string()) for name in layout.fields})
+    records = none.add_column(0, ROW_NUMBER, pa.array([], pa.int64()))
+    page = UnreadableLine(page=", ".join(landed.manifest.pages), line_no=0, problem=problem, text="")
+    return DecodedSnapshot(records, (page,))
 
 
 def _show_mapped(

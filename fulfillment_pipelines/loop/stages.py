@@ -18,8 +18,7 @@ from fulfillment_pipelines.corrections.proving.confirm import ConfirmResult, con
 from fulfillment_pipelines.corrections.proving.loop_guard import stop_loops
 from fulfillment_pipelines.domain.case import RuleRun
 from fulfillment_pipelines.domain.snapshot import Scope
-from fulfillment_pipelines.errors import InvariantError
-from fulfillment_pipelines.exceptions.arrow import findings_of
+from fulfillment_pipelines.errors import BadDataError, InvariantError
 from fulfillment_pipelines.exceptions.intake import IntakeResult, intake
 from fulfillment_pipelines.ledger.history import case_history, correction_history
 from fulfillment_pipelines.loop.drift import DriftWatch
@@ -127,7 +126,12 @@ def _stage(
     platform: Platform, feed: CanonicalFeed, landed: LandedSnapshot, validator: Validator | None, watch: DriftWatch
 ) -> StagedSnapshot:
     staged = platform.admitter.stage(feed, landed)
-    staged = replace(staged, drift=watch.differences_of(feed, landed, staged.decoded))
+    try:
+        drift = watch.differences_of(feed, landed, staged.decoded)
+    except BadDataError as error:
+        staged = platform.admitter.set_apart(staged, str(error))
+        drift = watch.differences_of(feed, landed, staged.decoded)
+    staged = replace(staged, drift=drift)
     if validator is None:
         return staged
     counts = LandedCounts(
@@ -173,14 +177,17 @@ def require_invariants(reconciliation: Reconciliation) -> None:
 
 
 def decide(platform: Platform) -> Decisions:
-    """Open, refresh and close cases, confirm corrections and propose new ones, in one transaction."""
+    """Open, refresh and close cases, confirm corrections and propose new ones, in one transaction.
+
+    A process that has decided before looks at what has moved since.
+    """
     with platform.ledger.unit_of_work() as work:
         # Read in turn: another process that decides meanwhile must not be followed by an older sight of the findings.
         work.take_turn("intake")
-        findings = findings_of(platform.warehouse.query("from rec_findings"))
-        runs = _rule_runs(platform)
         now = platform.clock.now()
-        taken = intake(work, findings, runs, policy=platform.case_policy, now=now)
+        look = platform.decided.look(work, platform.warehouse, now)
+        findings, runs = look.findings, _rule_runs(platform)
+        taken = intake(work, findings, runs, policy=platform.case_policy, now=now, revisited=look.revisited)
         confirmed = confirm(work, findings, now=now, runs=runs, reopened=taken.reopened)
         stop_loops(work, findings, now=now)
         lapse(work, now=now)
@@ -193,6 +200,7 @@ def decide(platform: Platform) -> Decisions:
             messages_of=platform.messages_of,
         )
         work.commit()
+    platform.decided.keep(look)
     return Decisions(taken, confirmed, proposed)
 
 

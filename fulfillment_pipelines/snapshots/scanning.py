@@ -7,7 +7,8 @@ types of their fields are shown in place; all others are decoded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from pyarrow import parquet
 from sqlglot import exp
 
 from fulfillment_pipelines.domain.snapshot import PageFormat, PageLayout
+from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.snapshots.landing import LandedSnapshot
 
 ROW_NUMBER: Final = "landed_row_no"
@@ -59,11 +61,18 @@ class ScannedPages:
         return union.sql(dialect="duckdb")
 
     def null_count(self, name: str) -> int:
-        """Return how many records have no value in a declared field."""
+        """Return how many records have no value in a declared field.
+
+        Raises:
+            BadDataError: A page is damaged.
+        """
         if name not in self.schema.names:
             return self.row_count
+        return sum(self._null_count(path, name) for path in self.paths)
+
+    def _null_count(self, path: Path, name: str) -> int:
         nulls = 0
-        for path in self.paths:
+        with _readable(path):
             file = parquet.ParquetFile(path)
             # Parquet counts the leaves of nested fields, Arrow the fields.
             leaf = next((at for at in range(len(file.schema)) if file.schema.column(at).path == name), None)
@@ -76,28 +85,48 @@ class ScannedPages:
         return nulls
 
     def distinct(self, name: str) -> list[object]:
-        """Return the different values of a declared field, read a row group at a time."""
+        """Return the different values of a declared field, read a row group at a time.
+
+        Raises:
+            BadDataError: A page is damaged.
+        """
         found: dict[object, None] = {}
-        if name in self.schema.names:
-            for path in self.paths:
+        for path in self.paths if name in self.schema.names else ():
+            with _readable(path):
                 for batch in parquet.ParquetFile(path).iter_batches(columns=[name]):
                     found |= dict.fromkeys(pc.unique(batch.column(0)).to_pylist())
         return list(found)
 
     def sample(self) -> pa.Table:
-        """Return a few records of the declared fields, from row groups spread evenly over the pages."""
+        """Return a few records of the declared fields, from row groups spread evenly over the pages.
+
+        Raises:
+            BadDataError: A page is damaged.
+        """
         places = [(path, group) for path in self.paths for group in range(parquet.read_metadata(path).num_row_groups)]
         step = max(1, -(-len(places) // _SAMPLED_GROUPS))
         names = self.schema.names
         rows: list[pa.Table] = []
         for path, group in places[::step]:
-            batches = parquet.ParquetFile(path).iter_batches(_SAMPLED_ROWS, row_groups=[group], columns=names)
-            rows.extend(pa.Table.from_batches([batch]) for batch in [next(batches, None)] if batch is not None)
+            with _readable(path):
+                batches = parquet.ParquetFile(path).iter_batches(_SAMPLED_ROWS, row_groups=[group], columns=names)
+                rows.extend(pa.Table.from_batches([batch]) for batch in [next(batches, None)] if batch is not None)
         table = pa.concat_tables(rows) if rows else self.schema.empty_table()
         for name in self.fields:
             if name not in names:
                 table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
         return table.select(list(self.fields))
+
+    def look_through(self) -> None:
+        """Read every value of every page and keep none: nobody else looks whether what lies between is whole.
+
+        Raises:
+            BadDataError: A page is damaged.
+        """
+        for path in self.paths:
+            with _readable(path):
+                for _ in parquet.ParquetFile(path).iter_batches(columns=self.schema.names, use_threads=False):
+                    pass
 
     def _page_select(self, path: Path, before: int) -> exp.Select:
         rows = exp.func(
@@ -114,6 +143,20 @@ class ScannedPages:
             for name in self.fields
         )
         return exp.select(number.as_(ROW_NUMBER), *columns).from_(rows)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say of a page that cannot be read which it is."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise BadDataError(
+            f"{path.name}: the page is damaged.",
+            expected="a Parquet file that was written to its end and arrived as it was",
+            found=str(error).splitlines()[0],
+            remedy="ask the owner of the system to send it again; the bytes are kept in the landing area",
+        ) from error
 
 
 def scanned_pages(landed: LandedSnapshot, layout: PageLayout, *, fewest_rows: int) -> ScannedPages | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -108,6 +109,18 @@ def test_the_same_files_are_the_same_bytes(make: Make, folder: Path) -> None:
     (folder / "in" / "20260302T083000Z_run.edi").touch()
 
     assert pull(make()).pages[0].content == first.pages[0].content
+
+
+def test_a_full_folder_is_packed_one_file_at_a_time(make: Make, folder: Path) -> None:
+    for number in range(16):
+        (folder / "in" / f"20260302T0800{number:02d}Z.edi").write_bytes(b"PO1*1*5*EA~" * 100_000)
+    source = make().source("lines")
+    tracemalloc.start()
+    snapshot = source.pull(Scope())
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(archived(snapshot)) == 16
+    assert most_bytes < 4 * 1_100_000
 
 
 def test_an_exchange_that_never_took_place_is_down(make: Make, folder: Path) -> None:

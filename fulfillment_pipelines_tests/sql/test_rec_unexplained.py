@@ -75,6 +75,32 @@ def test_a_quarantined_row_of_the_order_explains_its_residuals(unexplained: SqlR
     assert unexplained(rec_quantity_ledger=ledger, ops_open_quarantine=[{"order_id": "SO-1"}]) == []
 
 
+@pytest.mark.parametrize("edge", ["shipped", "billed"])
+def test_what_a_site_that_never_spoke_could_explain_is_not_known_yet(unexplained: SqlRunner, edge: str) -> None:
+    ledger = [{"node": node, f"residual_{edge}_qty": 1} for node in ("EAST", "WEST")]
+    heard = {"role": "wms", "contract": "shipment_lines", "system": "wms_west", "node": "WEST"}
+    unheard = heard | {"system": "wms_east", "node": "EAST", "as_of": None}
+    assert unexplained(rec_quantity_ledger=ledger, rec_feeds=[heard, unheard]) == [(edge, "SO-1/1", "WEST")]
+
+
+def test_a_line_whose_site_nobody_named_may_be_at_one_that_never_spoke(unexplained: SqlRunner) -> None:
+    unheard = {"role": "wms", "contract": "releases", "node": "EAST", "as_of": None}
+    ledger = [{"node": "", "residual_released_qty": 1}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_feeds=[unheard]) == []
+
+
+def test_a_site_that_spoke_once_and_is_silent_now_must_be_explained(unexplained: SqlRunner) -> None:
+    silent = {"role": "wms", "contract": "shipment_lines", "node": "EAST", "state": "FAILED"}
+    ledger = [{"residual_shipped_qty": 1}]
+    assert unexplained(rec_quantity_ledger=ledger, rec_feeds=[silent]) == [("shipped", "SO-1/1", "EAST")]
+
+
+def test_stock_of_a_site_that_never_spoke_is_not_known_yet(unexplained: SqlRunner) -> None:
+    unheard = {"role": "wms", "contract": "stock_levels", "node": "EAST", "as_of": None}
+    ledger = [{"residual_on_hand_qty": 6}]
+    assert unexplained(rec_stock_ledger=ledger, rec_feeds=[unheard]) == []
+
+
 _BOOKED = [
     ("released", "last_taken_in_at", {"role": "erp", "contract": "releases", "node": ""}),
     ("shipped", "last_confirmed_at", {"role": "wms", "contract": "shipment_lines", "node": "EAST"}),

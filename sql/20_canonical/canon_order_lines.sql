@@ -11,6 +11,13 @@ foreign_items as (
     where sku is null and foreign_sku is not null
 ),
 
+-- Few orders say so, and all others have a customer with many numbers: they are left out before those are joined.
+their_orders as (
+    select orders.system, orders.order_id, orders.customer_id
+    from canon_orders as orders
+    where orders.order_id in (select foreign_items.order_id from foreign_items)
+),
+
 item_numbers as (
     select
         foreign_items.system,
@@ -18,11 +25,11 @@ item_numbers as (
         foreign_items.foreign_sku,
         min(cross_references.own_id) as sku
     from foreign_items
-    inner join canon_orders as orders
-        on foreign_items.system = orders.system and foreign_items.order_id = orders.order_id
+    inner join their_orders
+        on foreign_items.system = their_orders.system and foreign_items.order_id = their_orders.order_id
     inner join canon_cross_references as cross_references
         on cross_references.reference_type = 'ITEM'
-        and orders.customer_id = cross_references.party_id
+        and their_orders.customer_id = cross_references.party_id
         and foreign_items.foreign_sku = cross_references.foreign_id
     group by foreign_items.system, foreign_items.order_id, foreign_items.foreign_sku
     having count(distinct cross_references.own_id) = 1

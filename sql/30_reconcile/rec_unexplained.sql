@@ -3,13 +3,23 @@
 -- the declared systems speaks of it; what was billed, only where invoices are read at all. Systems are not read in one
 -- instant: what the later system booked when or after the earlier one was read (residual below zero) is no residual,
 -- but the time between two readings; a draft has no date and may be as young as the reading of finance. A release that
--- a site took in may be as long on its way back to the ERP as a release may be on its way to a site.
+-- a site took in may be as long on its way back to the ERP as a release may be on its way to a site. Where a feed that
+-- a rule of the edge compares has never spoken, what is missing is not known yet: SYS-01 tells of the feed.
 with
 
 compared_edges as (
     select distinct edge
     from ref_rule_explains
     where edge <> 'billed' or exists (select 1 from rec_feeds where contract = 'invoice_lines')
+),
+
+unheard_edges as (
+    select distinct ref_rule_explains.edge, rec_feeds.node
+    from ref_rule_explains
+    inner join ref_rule_feeds on ref_rule_explains.code = ref_rule_feeds.code
+    inner join rec_feeds
+        on ref_rule_feeds.role = rec_feeds.role and ref_rule_feeds.contract = rec_feeds.contract
+    where rec_feeds.as_of is null
 ),
 
 finance_readings as (
@@ -107,8 +117,12 @@ unexplained_lines as (
     left join read_times
         on (edges.edge = read_times.edge or (edges.edge = 'billed' and read_times.edge = 'shipped'))
         and (read_times.node = '' or edges.node = read_times.node)
+    left join unheard_edges
+        on edges.edge = unheard_edges.edge
+        and (unheard_edges.node = '' or edges.node = '' or edges.node = unheard_edges.node)
     where
         edges.residual_qty <> 0
+        and unheard_edges.edge is null
         and not (edges.residual_qty < 0 and coalesce(edges.booked_at >= read_times.read_at, false))
         and order_explanations.order_id is null
         and mapping_explanations.order_id is null
@@ -151,11 +165,14 @@ unexplained_stock as (
     select stock_edges.edge, stock_edges.sku as business_key, stock_edges.node, stock_edges.residual_qty
     from stock_edges
     semi join compared_edges on stock_edges.edge = compared_edges.edge
+    left join unheard_edges
+        on stock_edges.edge = unheard_edges.edge
+        and (unheard_edges.node = '' or stock_edges.node = unheard_edges.node)
     left join stock_explanations
         on stock_edges.sku = stock_explanations.business_key
         and stock_edges.node = stock_explanations.node
         and stock_edges.edge = stock_explanations.edge
-    where stock_edges.is_material and stock_explanations.business_key is null
+    where stock_edges.is_material and unheard_edges.edge is null and stock_explanations.business_key is null
 )
 
 select edge, business_key, node, residual_qty

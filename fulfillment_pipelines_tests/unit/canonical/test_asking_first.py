@@ -11,6 +11,7 @@ from fulfillment_pipelines.canonical.contracts import CONTRACTS
 from fulfillment_pipelines.canonical.row_checks import (
     Told,
     checking_select,
+    descents_select,
     other_units_select,
     repeated_keys_select,
 )
@@ -71,3 +72,22 @@ def test_only_what_needs_a_closer_look_is_told(
         _show(cursor, [{"sku": sku, "node": "EAST", "uom": uom, "on_hand_qty": "1"} for sku, uom in rows])
         told = _asked(cursor)
     assert (told.repeated is not None, told.has_other_units) == (is_repeated, has_other_units)
+
+
+@pytest.mark.parametrize(
+    ("keys", "descents"),
+    [
+        ([("EAST", "GADGET"), ("EAST", "WIDGET"), ("WEST", "GADGET")], 0),
+        ([("EAST", "WIDGET"), ("EAST", "GADGET")], 1),
+        ([("EAST", "WIDGET"), ("EAST", "WIDGET ")], 1),
+        ([("EAST", None), ("EAST", None)], 1),
+        ([("EAST", "WID/GET")], 1),
+    ],
+    ids=["in order", "out of order", "sent again", "without a key", "with the separator"],
+)
+def test_keys_that_ascend_are_seen_to_stand_once(
+    keys: list[tuple[str, str | None]], descents: int, stage: Warehouse
+) -> None:
+    with stage.reading() as cursor:
+        _show(cursor, [{"node": node, "sku": sku, "uom": "EA", "on_hand_qty": "1"} for node, sku in keys])
+        assert scalar(cursor, descents_select(_CONTRACT)) == descents

@@ -99,13 +99,15 @@ def _page(rows: Sequence[Row], name: str) -> Page:
     return Page(name, content.getvalue(), PageFormat.PARQUET)
 
 
-def _landed(folder: Path, rows: Sequence[Row], *, hours: int = 0, pages: int = 2) -> LandedSnapshot:
+def _landed(
+    folder: Path, rows: Sequence[Row], *, hours: int = 0, pages: int = 2, system: str = "erp", since: str | None = None
+) -> LandedSnapshot:
     half = -(-len(rows) // pages)
     parts = [rows[half * number : half * (number + 1)] for number in range(pages)]
     snapshot = Snapshot(
-        system="erp",
+        system=system,
         entity="shipments",
-        scope=Scope(),
+        scope=Scope(since=since),
         as_of=_AT + timedelta(hours=hours),
         pages=[_page(part, f"{number}.parquet") for number, part in enumerate(parts)],
     )
@@ -195,3 +197,74 @@ def test_order_of_a_large_snapshot_is_known_without_sorting_it(
     staged = Admitter(open_lake()).stage(_FEED, landed)
     assert staged.rows.is_scanned
     assert staged.rows.is_sorted is is_sorted
+
+
+def _overwrite(path: Path, *, column: str, share: float) -> None:
+    """Let the last share of a field's values be of another file, as after a broken copy."""
+    parquet.write_table(
+        parquet.read_table(path), path, use_dictionary=False, data_page_size=64, write_batch_size=10, compression="zstd"
+    )
+    file = parquet.ParquetFile(path).metadata
+    chunks = [file.row_group(0).column(number) for number in range(file.num_columns)]
+    place = next(chunk for chunk in chunks if chunk.path_in_schema == column)
+    length = int(place.total_compressed_size * share)
+    end = place.data_page_offset + place.total_compressed_size
+    content = bytearray(path.read_bytes())
+    content[end - length : end] = b"\xff" * length
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("share", [1, 0.4], ids=["from the first row", "further down"])
+@pytest.mark.parametrize("column", ["shipment_no", "unit", "shipped_at"], ids=["key", "unit", "another"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first load", "later"])
+def test_damaged_pages_are_quarantined_wherever_the_damage_is_and_hold_up_no_other_feed(
+    column: str, share: float, is_first: bool, open_lake: Callable[[], Warehouse], tmp_path: Path
+) -> None:
+    warehouse = open_lake()
+    admitter = Admitter(warehouse, scanned_from_rows=100)
+    if not is_first:
+        admitter.merge([admitter.stage(_FEED, _landed(tmp_path, [_row(7)], pages=1))])
+    damaged = _landed(tmp_path, [_row(number) for number in range(150)], hours=1)
+    _overwrite(damaged.page_paths[1], column=column, share=share)
+    other_feed = replace(_FEED, system="other", mapping=replace(_FEED.mapping, name="snap_other__shipments"))
+    whole = _landed(tmp_path, [_row(1)], hours=1, pages=1, system="other")
+
+    admissions = admitter.merge([admitter.stage(_FEED, damaged), admitter.stage(other_feed, whole)])
+
+    assert [(one.system, one.quarantined_rows, one.merged.inserted_rows) for one in admissions] == [
+        ("erp", 1, 0),
+        ("other", 0, 1),
+    ]
+    (quarantined,) = warehouse.query("select failed_checks from ops_open_quarantine").to_pylist()
+    assert "page:readable" in quarantined["failed_checks"]
+    kept = warehouse.query("select source_key from snap_erp__shipments").to_pylist()
+    assert [row["source_key"] for row in kept] == ([] if is_first else ["SH-0007/SO-1/1"])
+
+
+def _open_quarantine(warehouse: Warehouse) -> list[str]:
+    return [row["source_key"] for row in warehouse.query("select source_key from ops_open_quarantine").to_pylist()]
+
+
+def test_a_late_whole_snapshot_opens_no_quarantine_and_is_kept_on_record(
+    open_lake: Callable[[], Warehouse], tmp_path: Path
+) -> None:
+    warehouse = open_lake()
+    _admit(warehouse, _landed(tmp_path, [_row(1)], hours=3), scanned=False)
+    late = _admit(warehouse, _landed(tmp_path, [_row(1, qty=-1)], hours=1), scanned=False)
+    assert late.quarantined_rows == 1
+    assert _open_quarantine(warehouse) == []
+    assert len(warehouse.query("from ops_quarantine").to_pylist()) == 1
+
+
+@pytest.mark.parametrize("since", [None, "2026-03-05"], ids=["whole", "of changes"])
+def test_a_late_snapshot_closes_no_quarantine_that_a_newer_one_opened(
+    since: str | None, open_lake: Callable[[], Warehouse], tmp_path: Path
+) -> None:
+    warehouse = open_lake()
+    _admit(warehouse, _landed(tmp_path, [_row(1)], hours=1), scanned=False)
+    _admit(warehouse, _landed(tmp_path, [_row(1, qty=-1)], hours=3, since="2026-03-05"), scanned=False)
+    assert _open_quarantine(warehouse) == ["SH-0001/SO-1/1"]
+    _admit(warehouse, _landed(tmp_path, [_row(1)], hours=2, since=since), scanned=False)
+    assert _open_quarantine(warehouse) == ["SH-0001/SO-1/1"]
+    _admit(warehouse, _landed(tmp_path, [_row(1)], hours=4, since=since), scanned=False)
+    assert _open_quarantine(warehouse) == []

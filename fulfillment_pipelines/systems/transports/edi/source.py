@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from fulfillment_pipelines.domain.clock import Clock
@@ -43,23 +43,30 @@ class EdiSource:
         paths = sorted(
             path for path in self._folder.glob(self._declared.path) if not path.endswith(_HALF_WRITTEN_SUFFIX)
         )
-        files = {
-            self._below_folder(path): content for path in paths if (content := self._folder.read(path)) is not None
-        }
+        names: list[str] = []
+        archive = _archive(self._contents(paths, names))
         return Snapshot(
             system=self.system,
             entity=self.entity,
             scope=Scope(),
-            as_of=self._as_of(files),
-            pages=(Page("files.zip", _archive(files), self._declared.format),),
+            as_of=self._as_of(names),
+            pages=(Page("files.zip", archive, self._declared.format),),
         )
+
+    def _contents(self, paths: Sequence[str], names: list[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that are still there, one read at a time, and note their names."""
+        for name, path in {self._below_folder(path): path for path in paths}.items():
+            content = self._folder.read(path)
+            if content is not None:
+                names.append(name)
+                yield name, content
 
     def _below_folder(self, path: str) -> str:
         """Return as much of a path as the declared pattern has parts: names repeat from folder to folder."""
         parts = self._declared.path.count("/") + 1
         return "/".join(path.split("/")[-parts:])
 
-    def _as_of(self, files: Mapping[str, bytes]) -> datetime:
+    def _as_of(self, files: Sequence[str]) -> datetime:
         if self._declared.as_of is None:
             return self._clock.now()
         pattern = re.compile(self._declared.as_of.file_name)
@@ -74,11 +81,11 @@ class EdiSource:
         return max(moments)
 
 
-def _archive(files: Mapping[str, bytes]) -> bytes:
-    """Pack files so that the same files give the same bytes."""
+def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Pack files as they come, so that the same files give the same bytes and no two need room unpacked."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in files.items():
+        for name, content in files:
             if content:
                 archive.writestr(zipfile.ZipInfo(name, _NO_DATE), content, zipfile.ZIP_DEFLATED)
     return packed.getvalue()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from fulfillment_pipelines.domain.clock import Clock
@@ -120,10 +121,11 @@ class BrokerSource:
             if not waiting:
                 break
             self._reach.inbox.keep([self._kept(message) for message in waiting])
-            for message in waiting:
-                self._reach.broker.call(lambda _, one=message: one.ack())  # type: ignore[misc]
+            self._reach.broker.call(partial(_acknowledged, waiting))
             taken += len(waiting)
-        return InboxSource(self.system, self.entity, self._declared, self._reach.inbox, self._reach.clock).pull(scope)
+        kept = InboxSource(self.system, self.entity, self._declared, self._reach.inbox, self._reach.clock).pull(scope)
+        # What was not taken still waits at the broker, though the inbox has no more.
+        return replace(kept, has_more=True) if taken >= self._declared.most_messages else kept
 
     async def _fetch(self, stream: Any) -> Sequence[Any]:
         consumer = await stream.pull_subscribe(
@@ -250,6 +252,11 @@ class NatsSink:
             # Any other stream forgets a message once it was taken: that it is not there does not say it never was.
             return Observed.ABSENT if described.config.retention == _KEEPS_WHAT_WAS_TAKEN else Observed.UNKNOWN
         return Observed.QUEUED
+
+
+async def _acknowledged(messages: Sequence[Any], _client: Any) -> None:
+    for message in messages:
+        await message.ack()
 
 
 def _subject(correction: Correction, message: BrokerMessage) -> str:

@@ -15,8 +15,8 @@ import httpx
 
 from fulfillment_pipelines.domain.clock import Clock
 from fulfillment_pipelines.domain.snapshot import Page, PageFormat, Scope, Snapshot
-from fulfillment_pipelines.errors import BadDataError, FulfillmentError
-from fulfillment_pipelines.systems.declaration.http import HttpDeclaration, HttpEntity
+from fulfillment_pipelines.errors import BadDataError, FulfillmentError, RejectedError
+from fulfillment_pipelines.systems.declaration.http import CursorPaging, HttpDeclaration, HttpEntity, LinkPaging
 from fulfillment_pipelines.systems.declaration.parts import FieldAsOf, FixedAsOf
 from fulfillment_pipelines.systems.port import CorrectionSink, SnapshotSource
 from fulfillment_pipelines.systems.references import References
@@ -64,6 +64,7 @@ class HttpSystem:
         self._clock = clock
         self._session = HttpSession(declaration, references, monotonic=monotonic, sleep=sleep)
         self._last_pages: dict[str, KeptPages] = {}
+        self._broken_off: dict[str, BrokenOff] = {}
 
     def source(self, entity: str) -> SnapshotSource:
         """Return the source of a declared entity.
@@ -73,7 +74,13 @@ class HttpSystem:
         """
         declared = declared_entity(self.name, entity, self._declaration.entities)
         return HttpSource(
-            self.name, entity, declared, session=self._session, clock=self._clock, last_pages=self._last_pages
+            self.name,
+            entity,
+            declared,
+            session=self._session,
+            clock=self._clock,
+            last_pages=self._last_pages,
+            broken_off=self._broken_off,
         )
 
     def sink(self) -> CorrectionSink:
@@ -96,11 +103,30 @@ class HttpSystem:
         self._session.close()
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenOff:
+    """Where a pull had enough rows; kept in memory alone, since a place among the pages may carry a secret.
+
+    Attributes:
+        since: The cursor whose pages are read.
+        request: The page that follows.
+        as_of: The oldest moment of the pages before it.
+        asked: The pages before it, of which none may follow again.
+    """
+
+    since: str | None
+    request: PageRequest
+    as_of: datetime
+    asked: frozenset[PageRequest]
+
+
 @dataclass(slots=True)
 class _Reading:
-    """What the pages so far have said, and whether those to come leave room for corrections."""
+    """What the pages so far have said, whether those to come leave room for corrections, and how many may come."""
 
     leaves_room: bool
+    most_rows: int | None = None
+    asked: set[PageRequest] = field(default_factory=set)
     pages: list[Page] = field(default_factory=list)
     rows: int = 0
     fields: set[str] = field(default_factory=set)
@@ -108,6 +134,7 @@ class _Reading:
     declared_rows: int | None = None
     declared_sums: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    following: PageRequest | None = None
     kept: dict[PageRequest, httpx.Response] = field(default_factory=dict)
 
 
@@ -123,6 +150,7 @@ class HttpSource:
         session: HttpSession,
         clock: Clock,
         last_pages: dict[str, KeptPages],
+        broken_off: dict[str, BrokenOff],
     ) -> None:
         self.system = system
         self.entity = entity
@@ -131,27 +159,36 @@ class HttpSource:
         self._session = session
         self._clock = clock
         self._last_pages = last_pages
+        self._broken_off = broken_off
 
     def pull(self, scope: Scope) -> Snapshot:
         """Return all pages; when one fails after the first, those before it and why.
 
         The snapshot speaks of the oldest moment any page speaks of: a later page may show a later
-        state, but nothing later than that moment is known of the first.
+        state, but nothing later than that moment is known of the first. Of changes since a cursor no more pages come
+        than the scope has rows for, where the system itself names the next page: the next pull goes on from it, and
+        the cursor stays where it was until the last page came.
 
         Raises:
             SystemDownError, ConfigurationError, RejectedError, BadDataError: The first page failed, or a
                 declared field is on no page.
         """
-        asked_at = self._clock.now()
         honoured = Scope(since=scope.since if self._declared.since is not None else None)
-        reading = self._read_pages(first_request(self._declared, honoured), leaves_room=scope.leaves_room)
+        begun = self._begun(honoured, scope)
+        asked_at = begun.as_of if begun else self._clock.now()
+        reading = self._read_from(begun, honoured, scope)
         if reading.rows and not reading.problem:
             refuse_missing_fields(self.name, self._declared, reading.fields, where="every row")
-        problem = reading.problem or self._miscount(reading)
+        is_piece = begun is not None or reading.following is not None
+        problem = reading.problem or ("" if is_piece else self._miscount(reading))
         if self._declared.conditional:
             # Pages that a broken pull did not reach are still those of the last one.
-            self._last_pages[self.entity] = {**self._known_pages(), **reading.kept} if problem else reading.kept
-        as_of = reading.as_of or asked_at
+            is_part = bool(problem) or is_piece
+            self._last_pages[self.entity] = {**self._known_pages(), **reading.kept} if is_part else reading.kept
+        as_of = min(asked_at, reading.as_of or asked_at) if begun else reading.as_of or asked_at
+        if reading.following is not None:
+            asked = frozenset(reading.asked)
+            self._broken_off[self.entity] = BrokenOff(honoured.since, reading.following, as_of, asked)
         return Snapshot(
             system=self.system,
             entity=self.entity,
@@ -159,25 +196,56 @@ class HttpSource:
             as_of=as_of,
             pages=tuple(reading.pages),
             complete=not problem,
-            declared_rows=reading.declared_rows,
-            declared_sums=reading.declared_sums,
-            cursor=instant_text(as_of) if self._declared.since is not None and not problem else None,
+            declared_rows=None if is_piece else reading.declared_rows,
+            declared_sums={} if is_piece else reading.declared_sums,
+            cursor=self._cursor(honoured, reading, as_of) if not problem else None,
             problem=problem,
+            has_more=reading.following is not None,
         )
 
-    def _read_pages(self, first: PageRequest, *, leaves_room: bool) -> _Reading:
-        reading = _Reading(leaves_room=leaves_room)
-        asked: set[PageRequest] = set()
+    def _cursor(self, honoured: Scope, reading: _Reading, as_of: datetime) -> str | None:
+        if self._declared.since is None:
+            return None
+        return instant_text(as_of) if reading.following is None else honoured.since
+
+    def _begun(self, honoured: Scope, scope: Scope) -> BrokenOff | None:
+        """Return where the pull before has broken off, if this one goes on with it; it is good for one pull."""
+        left = self._broken_off.pop(self.entity, None)
+        return left if left is not None and left.since == honoured.since and scope.most_rows is not None else None
+
+    def _read_from(self, begun: BrokenOff | None, honoured: Scope, scope: Scope) -> _Reading:
+        first, leaves_room = first_request(self._declared, honoured), scope.leaves_room
+        reading = _Reading(leaves_room, self._most_rows(honoured, scope), set(begun.asked) if begun else set())
+        if begun is None:
+            return self._read_pages(first, reading)
+        try:
+            return self._read_pages(begun.request, reading)
+        except (RejectedError, BadDataError):
+            # A place among the pages may expire; then everything since the cursor comes at once.
+            return self._read_pages(first, _Reading(leaves_room))
+
+    def _most_rows(self, honoured: Scope, scope: Scope) -> int | None:
+        """Return after how many rows to break off: only where the place is named by the system.
+
+        A page that is found by counting would be another one by the time it is asked for.
+        """
+        is_named = isinstance(self._declared.paging, CursorPaging | LinkPaging)
+        return scope.most_rows if is_named and honoured.since is not None else None
+
+    def _read_pages(self, first: PageRequest, reading: _Reading) -> _Reading:
         request: PageRequest | None = first
         while request is not None:
             try:
-                self._refuse_loop(request, asked)
-                asked.add(request)
+                self._refuse_loop(request, reading.asked)
+                reading.asked.add(request)
                 request = self._read_page(request, reading)
             except FulfillmentError as error:
                 if not reading.pages:
                     raise
                 reading.problem = f"Page {len(reading.pages) + 1} of {self.name} failed. {error}"
+                return reading
+            if reading.most_rows is not None and reading.rows >= reading.most_rows:
+                reading.following = request
                 return reading
         return reading
 
