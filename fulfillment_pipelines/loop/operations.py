@@ -64,7 +64,7 @@ def last_cursors(warehouse: Warehouse) -> dict[tuple[str, str], str]:
     """Return, by system and entity, the cursor from which the next pull continues."""
     table = warehouse.query(
         """
-        select system, entity, max_by(cursor_to, as_of) as cursor_to
+        select system, entity, max_by(cursor_to, row(as_of, pulled_at)) as cursor_to
         from ops_snapshots
         where cursor_to is not null and is_complete
         group by system, entity

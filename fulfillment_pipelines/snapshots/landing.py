@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -126,9 +127,11 @@ class LandingArea:
             BadDataError: A manifest cannot be read.
         """
         feed = self._directory / system / entity
-        for snapshot_id in self.identities(system, entity):
-            if snapshot_id not in known:
-                yield LandedSnapshot(_read_manifest(feed / snapshot_id / _MANIFEST), feed / snapshot_id)
+        unknown = (snapshot_id for snapshot_id in self.identities(system, entity) if snapshot_id not in known)
+        yield from in_turn(
+            LandedSnapshot(_read_manifest(feed / snapshot_id / _MANIFEST), feed / snapshot_id)
+            for snapshot_id in unknown
+        )
 
     def identities(self, system: str, entity: str) -> list[str]:
         """Return the identities of a feed's landed snapshots, the oldest first."""
@@ -170,6 +173,15 @@ class LandingArea:
         for part in old:
             shutil.rmtree(part, ignore_errors=True)
         return len(old)
+
+
+def in_turn(snapshots: Iterable[LandedSnapshot]) -> Iterator[LandedSnapshot]:
+    """Return a feed's snapshots, which come in the order of their moments, those of one moment as they were pulled.
+
+    What a system says of one moment may differ from one pull to the next where its clock is coarse.
+    """
+    for _, of_one_moment in groupby(snapshots, key=lambda snapshot: snapshot.manifest.as_of):
+        yield from sorted(of_one_moment, key=lambda snapshot: snapshot.manifest.pulled_at)
 
 
 def _write_whole(target: Path, snapshot: Snapshot, manifest: Manifest) -> None:

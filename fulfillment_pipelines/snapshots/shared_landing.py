@@ -19,7 +19,7 @@ from pyarrow import fs as arrow_files
 
 from fulfillment_pipelines.domain.snapshot import Snapshot
 from fulfillment_pipelines.errors import BadDataError, RetryableError
-from fulfillment_pipelines.snapshots.landing import LandedSnapshot, LandingArea, Manifest
+from fulfillment_pipelines.snapshots.landing import LandedSnapshot, LandingArea, Manifest, in_turn
 from fulfillment_pipelines.stores.object_store import SCHEME, ObjectStore
 
 _MANIFEST: Final = "manifest.json"
@@ -110,10 +110,9 @@ class SharedLandingArea(LandingArea):
             BadDataError: A manifest cannot be read.
             RetryableError: The store does not answer.
         """
-        for snapshot_id in self.identities(system, entity):
-            snapshot = None if snapshot_id in known else self._landed(f"{system}/{entity}/{snapshot_id}")
-            if snapshot is not None:
-                yield snapshot
+        unknown = (snapshot_id for snapshot_id in self.identities(system, entity) if snapshot_id not in known)
+        found = (self._landed(f"{system}/{entity}/{snapshot_id}") for snapshot_id in unknown)
+        yield from in_turn(snapshot for snapshot in found if snapshot is not None)
 
     def identities(self, system: str, entity: str) -> list[str]:
         """Return the identities of a feed's snapshots in the store, the oldest first; one may still be on its way in.

@@ -82,6 +82,21 @@ def test_snapshots_come_oldest_first_whatever_the_order_they_landed_in(tmp_path:
     assert [landed.manifest.as_of.hour for landed in area.landed("erp", "orders")] == [12, 13, 14]
 
 
+def test_snapshots_of_one_moment_come_as_they_were_pulled(tmp_path: Path) -> None:
+    area = LandingArea(tmp_path)
+    pulled = [
+        area.land(
+            _snapshot([b"%d" % number]),
+            contract_version="1",
+            pulled_at=NOON + timedelta(seconds=9 - number),
+            duration_seconds=1,
+        )
+        for number in range(9)
+    ]
+
+    assert list(area.landed("erp", "orders")) == pulled[::-1]
+
+
 def test_a_partial_or_incremental_answer_is_not_whole(tmp_path: Path) -> None:
     area = LandingArea(tmp_path)
 
