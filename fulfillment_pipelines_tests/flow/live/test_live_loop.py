@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +27,12 @@ from fulfillment_pipelines.systems.memory import MemorySource
 from fulfillment_pipelines.systems.transports.sql.system import SqlSource
 from fulfillment_pipelines.warehouse import SqlError, Warehouse, lake_tables, scalar, working_copy
 
+_FILES = """
+    select files.path
+    from __ducklake_metadata_lake.ducklake_data_file as files
+    inner join __ducklake_metadata_lake.ducklake_table as tables on files.table_id = tables.table_id
+    where tables.table_name = $table and tables.end_snapshot is null and files.end_snapshot is null
+"""
 _HOLD: dict[str, Any] = {
     "hold_no": "H-1",
     "order_no": "SO-1",
@@ -215,6 +223,25 @@ def test_what_could_not_be_published_is_taken_again_by_the_next_round(
     live.until(lambda: _count(lake, "snap_wms_east__holds") == 2)
     lake.close()
     assert full_disks == []
+
+
+def test_many_rounds_leave_few_files_though_they_delete_what_others_wrote(make_live: Any) -> None:
+    live = make_live(merge_rounds=3, publish_seconds=0)
+    live.thread.start()
+    live.write_holds(0, 2)
+    live.until(lambda: live.landed_rows("wms_east")[-1:] == [2])
+    for number in range(1, 10):
+        with closing(sqlite3.connect(live.site)) as connection, connection:
+            moved = [10 * number + 5, f"H-{10 * number - 10}"]
+            connection.execute("update holds set changed_no = ? where hold_no = ?", moved)
+        live.write_holds(10 * number, 2)
+        live.loop.wake()
+        live.until(lambda number=number: len(live.landed_rows("wms_east")) > number)
+    live.end()
+    lake = Warehouse(replace(live.platform.warehouse.location, working_copy=None), read_only=True)
+    files = lake.query(_FILES, {"table": "snap_wms_east__holds"}).num_rows
+    lake.close()
+    assert files <= 3
 
 
 def _count(lake: Warehouse, table: str) -> int:
