@@ -467,6 +467,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="keep everything in this folder")
     parser.add_argument("--write", action="store_true", help="keep the result and write its page")
     arguments = parser.parse_args()
+    if arguments.orders < 2 * arguments.seconds + 2:
+        parser.error(f"one order a second is held, of the second half: --orders {2 * arguments.seconds + 2} or more")
     home = arguments.keep or Path(tempfile.mkdtemp(prefix="latency-"))
     try:
         world, watched, arrived = measure(arguments, home)
