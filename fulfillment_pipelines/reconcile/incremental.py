@@ -172,7 +172,7 @@ class IncrementalRun:
             self.transaction.execute(_MOVED_KEYS)
             self.changed.add(_DIFFERENCES)
             delete_rows(self.transaction, _DIFFERENCES, _FORGET_DIFFERENCES, "moved_differences")
-            insert_rows(self.transaction, "lake.main." + _DIFFERENCES, _WRITE_DIFFERENCES)
+            insert_rows(self.transaction, _DIFFERENCES, _WRITE_DIFFERENCES)
         self.transaction.execute(_PRESENT_DIFFERENCES)
 
 

@@ -59,7 +59,7 @@ def write_moved(transaction: Connection, target: str, key: str, *, earlier: str,
     transaction.execute(retarget(_KEYS, {}, columns))
     for keys in KeyFamilies(transaction, "moved_keys").tables(with_none=True):
         delete_rows(transaction, target, key + _FORGET, keys)
-    insert_rows(transaction, "lake.main." + target, retarget(_WRITE, names, columns))
+    insert_rows(transaction, target, retarget(_WRITE, names, columns))
     return True
 
 
@@ -68,7 +68,7 @@ def write_anew(transaction: Connection, target: str, *, earlier: str, present: s
     if not note_moved(transaction, "moved_rows", earlier=earlier, present=present):
         return False
     clear_rows(transaction, target)
-    insert_rows(transaction, "lake.main." + target, "from " + present)
+    insert_rows(transaction, target, "from " + present)
     return True
 
 

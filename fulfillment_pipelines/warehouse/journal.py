@@ -21,12 +21,12 @@ SqlError: TypeAlias = duckdb.Error
 """What DuckDB raises; who runs a model translates it to the model's name, remedy and all."""
 
 LAKE: Final = "lake.main."
-_OF_THE_LAKE: Final = re.compile(r"(?:lake\.main\.)?((?:snap|canon|rec|mart|ops)_\w+)")
+_OF_THE_LAKE: Final = re.compile(r"(?:snap|canon|rec|mart|ops)_\w+")
 _COMMENTS: Final = r"\s*(?:--.*\n\s*)*"
 _CREATED: Final = re.compile(_COMMENTS + r"create\s+table\b", re.IGNORECASE)
 _MOVING: Final = r"(?:alter|create\s+or\s+replace|drop)\s+table(?:\s+if\s+exists)?"
 _WRITES: Final = r"(?:insert\s+into|delete\s+from|update|" + _MOVING + r")\s+"
-_UNNOTED: Final = re.compile(_COMMENTS + _WRITES + _OF_THE_LAKE.pattern, re.IGNORECASE)
+_UNNOTED: Final = re.compile(_COMMENTS + _WRITES + r"(?:lake\.main\.)?(" + _OF_THE_LAKE.pattern + ")", re.IGNORECASE)
 _GONE: Final = re.compile(r"\bgone\b")
 
 
@@ -88,7 +88,7 @@ class Journal:
     @property
     def kept(self) -> tuple[str, ...]:
         """All temp tables that were ever noted."""
-        return tuple(f"journal_{number + 1}" for number in range(self._kept))
+        return tuple(map(_kept_name, range(1, self._kept + 1)))
 
     def note_remade(self, table: str) -> None:
         """Note that a table is to be published whole."""
@@ -122,7 +122,11 @@ class Journal:
 
     def _next_kept(self) -> str:
         self._kept += 1
-        return self.kept[-1]
+        return _kept_name(self._kept)
+
+
+def _kept_name(number: int) -> str:
+    return f"journal_{number}"
 
 
 class JournalingConnection:
@@ -171,17 +175,11 @@ class JournalingConnection:
             self.connection.execute(delete_statement("temp." + came, condition, gone), dict(parameters))
 
 
-def journaling(connection: Connection, table: str) -> tuple[JournalingConnection | None, str]:
-    """Return who notes a change of a table, if anybody does, and the table's name without its database."""
-    found = _OF_THE_LAKE.fullmatch(table)
-    if found is None:
-        return None, table
-    return (connection if isinstance(connection, JournalingConnection) else None), found[1]
-
-
-def is_of_the_lake(table: str) -> bool:
-    """Return whether a name without its database is that of a table of the lake, by what such names begin with."""
-    return _OF_THE_LAKE.fullmatch(table) is not None
+def journaling(connection: Connection, name: str) -> tuple[JournalingConnection | None, str]:
+    """Return who notes a change of a table, if anybody does, and the name by which no view of the process hides it."""
+    if not _OF_THE_LAKE.fullmatch(name):
+        return None, name
+    return (connection if isinstance(connection, JournalingConnection) else None), LAKE + name
 
 
 def delete_statement(table: str, condition: str, gone: str) -> str:

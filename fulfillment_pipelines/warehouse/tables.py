@@ -14,11 +14,9 @@ import pyarrow as pa
 
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.warehouse.journal import (
-    LAKE,
     Connection,
     JournalingConnection,
     delete_statement,
-    is_of_the_lake,
     journaling,
 )
 
@@ -113,12 +111,11 @@ def insert_rows(
         is_bulk: Whether there may be too many rows to note each.
     """
     told: Mapping[str, Any] = parameters or {}
-    notes, table = journaling(connection, name)
+    notes, target = journaling(connection, name)
     if notes and is_bulk:
-        notes.journal.note_remade(table)
+        notes.journal.note_remade(name)
     elif notes:
-        query, told = notes.insert(table, query, told)
-    target = LAKE + table if is_of_the_lake(table) else name
+        query, told = notes.insert(name, query, told)
     return scalar(_behind(connection), "insert into " + target + " by name " + query, told)
 
 
@@ -138,27 +135,27 @@ def delete_rows(
         gone: The temp table or view in which those keys stand.
         parameters: Of the condition.
     """
-    notes, table = journaling(connection, name)
+    notes, target = journaling(connection, name)
     if notes:
-        notes.delete(table, condition, gone, parameters or {})
-    _behind(connection).execute(delete_statement(LAKE + table, condition, gone), dict(parameters or {}))
+        notes.delete(name, condition, gone, parameters or {})
+    _behind(connection).execute(delete_statement(target, condition, gone), dict(parameters or {}))
 
 
 def clear_rows(connection: Connection, name: str) -> None:
     """Delete all rows of a table of the lake."""
-    notes, table = journaling(connection, name)
+    notes, target = journaling(connection, name)
     if notes:
-        notes.journal.note_remade(table)
-    _behind(connection).execute("delete from " + LAKE + table)  # noqa: S608 - own names
+        notes.journal.note_remade(name)
+    _behind(connection).execute("delete from " + target)  # noqa: S608 - own names
 
 
 def drop_table(connection: Connection, name: str) -> None:
     """Drop a table of the lake, if it is there."""
-    notes, table = journaling(connection, name)
+    notes, target = journaling(connection, name)
     if notes:
-        notes.journal.note_remade(table)
+        notes.journal.note_remade(name)
         notes.journal.moves_tables = True
-    _behind(connection).execute("drop table if exists " + LAKE + table)
+    _behind(connection).execute("drop table if exists " + target)
 
 
 def replace_rows(
@@ -172,7 +169,7 @@ def replace_rows(
     """Make a table of the lake hold exactly the rows of a query; the arguments are those of `ensure_table`."""
     ensure_table(connection, name, query, parameters, existing=existing)
     clear_rows(connection, name)
-    insert_rows(connection, LAKE + name, query, parameters, is_bulk=True)
+    insert_rows(connection, name, query, parameters, is_bulk=True)
 
 
 def _behind(connection: Connection) -> Connection:

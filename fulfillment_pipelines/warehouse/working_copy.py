@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 from fulfillment_pipelines.warehouse.journal import (
+    LAKE,
     Change,
     Connection,
     Journal,
@@ -29,7 +30,6 @@ PUBLISHED: Final = "published"
 """The name under which the lake is attached beside its copy."""
 
 _LAKE_TABLE: Final = "published.main."
-_COPY_TABLE: Final = "lake.main."
 _NEWEST: Final = "select coalesce(max(snapshot_id), 0) from __ducklake_metadata_published.ducklake_snapshot"
 _COUNT_SINCE: Final = """
     select count(*) from __ducklake_metadata_published.ducklake_snapshot where snapshot_id > $since
@@ -95,7 +95,7 @@ class WorkingCopy:
         copied = lake_tables(cursor)
         written = self._written_since(cursor, newest, published)
         for table in sorted(copied - published.keys()):
-            cursor.execute("drop table " + _COPY_TABLE + table)
+            cursor.execute("drop table " + LAKE + table)
         for table in sorted(published.keys() & ((published.keys() - copied) | written | self._stale)):
             copy_table(cursor, table)
         self._at, self._published = newest, frozenset(published)
@@ -126,7 +126,7 @@ class WorkingCopy:
         cursor.execute("begin transaction")
         try:
             for table in sorted(copied - self._published):
-                cursor.execute("create table " + _LAKE_TABLE + table + " as from " + _COPY_TABLE + table + " limit 0")
+                cursor.execute("create table " + _LAKE_TABLE + table + " as from " + LAKE + table + " limit 0")
             for table, change in journal.changes.items():
                 if change is None:
                     _publish_whole(cursor, table, is_copied=table in copied, is_published=table in self._published)
@@ -181,7 +181,7 @@ def copy_table(cursor: Connection, table: str) -> None:
     reading all of it where they are sorted by it; those of feeds and canonical tables stand in key order already.
     """
     order = " order by 1" if table.startswith("rec_") else ""
-    cursor.execute("create or replace table " + _COPY_TABLE + table + " as from " + _LAKE_TABLE + table + order)
+    cursor.execute("create or replace table " + LAKE + table + " as from " + _LAKE_TABLE + table + order)
 
 
 def _publish(cursor: Connection, target: str, change: Change) -> None:
@@ -197,4 +197,4 @@ def _publish_whole(cursor: Connection, table: str, *, is_copied: bool, is_publis
         return
     if is_published:
         cursor.execute("delete from " + _LAKE_TABLE + table)  # noqa: S608 - own names
-    cursor.execute("insert into " + _LAKE_TABLE + table + " by name from " + _COPY_TABLE + table)
+    cursor.execute("insert into " + _LAKE_TABLE + table + " by name from " + LAKE + table)

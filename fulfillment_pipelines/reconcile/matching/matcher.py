@@ -135,7 +135,7 @@ class DocumentMatcher:
             shares = Matching(_lines(transaction), _legs(transaction), fits, policy).shares()
         transaction.register("match_shares", _table(shares))
         self._stage(transaction, "match_rows")
-        insert_rows(transaction, "lake.main." + TABLE, "from match_rows")
+        insert_rows(transaction, TABLE, "from match_rows")
 
     def _fits(self, transaction: Connection, policy: MatchingPolicy) -> Iterator[Fit]:
         limits = {
