@@ -175,13 +175,8 @@ class WorkingCopy:
 
 
 def copy_table(cursor: Connection, table: str) -> None:
-    """Make a table of the copy what the lake has.
-
-    Rows of derived tables stand as joins left them. They are looked for by their first column, and found without
-    reading all of it where they are sorted by it; those of feeds and canonical tables stand in key order already.
-    """
-    order = " order by 1" if table.startswith("rec_") else ""
-    cursor.execute("create or replace table " + LAKE + table + " as from " + _LAKE_TABLE + table + order)
+    """Make a table of the copy what the lake has."""
+    cursor.execute("create or replace table " + LAKE + table + " as from " + _LAKE_TABLE + table)
 
 
 def _publish(cursor: Connection, target: str, change: Change) -> None:
