@@ -9,7 +9,6 @@
 -- asks for; the rest is INV-03.
 -- scope: stock
 -- revisit: is_rolled
--- revisit: is_rolled
 with
 
 erp_stock as (
