@@ -19,6 +19,7 @@ from fulfillment_pipelines.corrections.approving.people import People, PeopleSee
 from fulfillment_pipelines.corrections.delivering.delivery_policy import DeliveryPolicy
 from fulfillment_pipelines.corrections.proposing.policy import CorrectionPolicy
 from fulfillment_pipelines.corrections.retaining.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.corrections.rights.access import AccessMatrix, AccessSeed
 from fulfillment_pipelines.corrections.rights.authority import AuthorityMatrix
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.systems.yaml_file import read_yaml, text_of
@@ -28,6 +29,7 @@ POLICY_FILES: Final = (
     "delivery.yaml",
     "approvals.yaml",
     "people.yaml",
+    "access.yaml",
     "calendars.yaml",
     "authority.yaml",
     "sla.yaml",
@@ -50,6 +52,7 @@ class Policies:
         delivery: How it is delivered.
         approvals: Who must approve what waits for people.
         people: Who they are.
+        access: What they may see and do in the console.
         retention: How long what was decided is kept.
         version: Hash of the files as they were read; kept with every decision.
         texts: What the files say, by name.
@@ -60,6 +63,7 @@ class Policies:
     delivery: DeliveryPolicy
     approvals: ApprovalPolicy
     people: People
+    access: AccessMatrix
     retention: RetentionPolicy
     version: str
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +84,7 @@ def read_policies(seeds: Path) -> Policies:
         delivery=read_yaml(seeds / "delivery.yaml", TypeAdapter(DeliveryPolicy), what="delivery policy"),
         approvals=ApprovalPolicy(approvals, people, read_calendars(seeds / "calendars.yaml")),
         people=people,
+        access=AccessMatrix(read_yaml(seeds / "access.yaml", TypeAdapter(AccessSeed), what="access matrix"), people),
         retention=read_yaml(seeds / RETENTION_FILE, TypeAdapter(RetentionPolicy), what="retention policy"),
         version=_version_of(texts.values()),
         texts=texts,

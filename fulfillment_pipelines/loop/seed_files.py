@@ -17,6 +17,7 @@ from fulfillment_pipelines.corrections.approving.people import PeopleSeed
 from fulfillment_pipelines.corrections.delivering.delivery_policy import DeliveryPolicy
 from fulfillment_pipelines.corrections.proposing.policy import CorrectionPolicy
 from fulfillment_pipelines.corrections.retaining.retention_policy import RETENTION_FILE, RetentionPolicy
+from fulfillment_pipelines.corrections.rights.access import AccessSeed
 from fulfillment_pipelines.corrections.rights.authority import AuthorityMatrix
 from fulfillment_pipelines.exceptions.routing import RoutingSeed
 from fulfillment_pipelines.exceptions.seeds import CALENDARS
@@ -74,6 +75,7 @@ SEED_FILES: Final = (
     SeedFile("delivery.yaml", "delivery policy", TypeAdapter(DeliveryPolicy)),
     SeedFile("approvals.yaml", "approval policy", TypeAdapter(ApprovalSeed)),
     SeedFile("people.yaml", "people file", TypeAdapter(PeopleSeed)),
+    SeedFile("access.yaml", "access matrix", TypeAdapter(AccessSeed)),
     SeedFile(RETENTION_FILE, "retention policy", TypeAdapter(RetentionPolicy)),
 )
 """All policy files, in the order of the loop."""

@@ -26,6 +26,8 @@ class Person(Seed):
         email: Where notices go; empty for nowhere.
         roles: What the person answers for.
         active: False once the person has left; such a person decides nothing.
+        access: What the person may see and do in the console, by roles of `access.yaml`.
+        teams: The teams whose cases are the person's own, as the rules name their owners.
     """
 
     id: PersonId
@@ -33,6 +35,8 @@ class Person(Seed):
     roles: frozenset[str]
     active: bool
     email: str = ""
+    access: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
 
 
 class PeopleSeed(Seed):

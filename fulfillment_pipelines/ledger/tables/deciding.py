@@ -1,4 +1,7 @@
-"""The tables of the ledger. Only declarations belong here; `migrations/` brings a database to this shape."""
+"""Tables of what is decided and done: cases, corrections, approvals, deliveries, policies, the audit log.
+
+Only declarations belong here; `migrations/` brings a database to this shape.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
+from fulfillment_pipelines.ledger.tables.metadata import METADATA, ROW_NUMBER
 from fulfillment_pipelines.ledger.types import Instant, ScaledDecimal
-
-NAMING_CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-"""Names of constraints and indexes, so that a migration can find them again on both databases."""
-
-METADATA = MetaData(naming_convention=NAMING_CONVENTION)
-"""All tables of the ledger."""
-
-# SQLite numbers rows by itself only in a column declared INTEGER.
-_RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 exception_case = Table(
     "exception_case",
@@ -66,6 +56,15 @@ exception_case = Table(
     Column("parent_case_id", String(20), ForeignKey("exception_case.case_id")),
     Column("suppressed_until", Instant),
     Index(None, "closed_at", "code"),
+    Index(None, "closed_at", "fix_due_at", "case_id"),
+    Index(None, "closed_at", "owner", "fix_due_at", "case_id"),
+    Index(
+        None,
+        "assignee",
+        "fix_due_at",
+        sqlite_where=text("assignee is not null"),
+        postgresql_where=text("assignee is not null"),
+    ),
     Index(None, "business_key"),
     Index(None, "order_id"),
     Index(None, "parent_case_id"),
@@ -75,7 +74,7 @@ exception_case = Table(
 case_event = Table(
     "case_event",
     METADATA,
-    Column("event_id", _RowNumber, primary_key=True),
+    Column("event_id", ROW_NUMBER, primary_key=True),
     Column("case_id", String(20), ForeignKey("exception_case.case_id"), nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("actor", String(128), nullable=False),
@@ -143,7 +142,7 @@ correction = Table(
 approval = Table(
     "approval",
     METADATA,
-    Column("approval_id", _RowNumber, primary_key=True),
+    Column("approval_id", ROW_NUMBER, primary_key=True),
     Column("correction_id", String(20), ForeignKey("correction.correction_id"), nullable=False),
     Column("version", Integer, nullable=False),
     Column("content_hash", String(64), nullable=False),
@@ -160,7 +159,7 @@ approval = Table(
 delegation = Table(
     "delegation",
     METADATA,
-    Column("delegation_id", _RowNumber, primary_key=True),
+    Column("delegation_id", ROW_NUMBER, primary_key=True),
     Column("delegator", String(128), nullable=False),
     Column("delegate", String(128), nullable=False),
     Column("role", String(64), nullable=False),
@@ -175,7 +174,7 @@ delegation = Table(
 outbox = Table(
     "outbox",
     METADATA,
-    Column("outbox_id", _RowNumber, primary_key=True),
+    Column("outbox_id", ROW_NUMBER, primary_key=True),
     Column("correction_id", String(20), ForeignKey("correction.correction_id"), nullable=False),
     Column("target", String(64), nullable=False),
     Column("status", String(16), nullable=False),
@@ -201,7 +200,7 @@ outbox = Table(
 receipt = Table(
     "receipt",
     METADATA,
-    Column("receipt_id", _RowNumber, primary_key=True),
+    Column("receipt_id", ROW_NUMBER, primary_key=True),
     Column("correction_id", String(20), ForeignKey("correction.correction_id"), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("step", String(16), nullable=False),
@@ -245,7 +244,7 @@ target_notice = Table(
 inbox_message = Table(
     "inbox_message",
     METADATA,
-    Column("sequence_no", _RowNumber, primary_key=True, autoincrement=True),
+    Column("sequence_no", ROW_NUMBER, primary_key=True, autoincrement=True),
     Column("system", String(64), nullable=False),
     Column("entity", String(64), nullable=False),
     Column("message_id", String(255), nullable=False),

@@ -1,0 +1,68 @@
+"""The tables of the ledger. Only declarations belong here; `migrations/` brings a database to this shape."""
+
+from __future__ import annotations
+
+from fulfillment_pipelines.ledger.tables.at_work import (
+    accepted_event,
+    account,
+    api_token,
+    case_link,
+    change_request,
+    saved_view,
+    session,
+)
+from fulfillment_pipelines.ledger.tables.deciding import (
+    agreed_shape,
+    approval,
+    archiving_guard,
+    audit_archive,
+    audit_head,
+    audit_log,
+    case_event,
+    correction,
+    delegation,
+    edi_control_number,
+    exception_case,
+    inbox_message,
+    kill_switch,
+    live_lease,
+    outbox,
+    policy_edition,
+    receipt,
+    staged_key,
+    target_health,
+    target_notice,
+)
+from fulfillment_pipelines.ledger.tables.metadata import METADATA, NAMING_CONVENTION
+
+__all__ = [
+    "METADATA",
+    "NAMING_CONVENTION",
+    "accepted_event",
+    "account",
+    "agreed_shape",
+    "api_token",
+    "approval",
+    "archiving_guard",
+    "audit_archive",
+    "audit_head",
+    "audit_log",
+    "case_event",
+    "case_link",
+    "change_request",
+    "correction",
+    "delegation",
+    "edi_control_number",
+    "exception_case",
+    "inbox_message",
+    "kill_switch",
+    "live_lease",
+    "outbox",
+    "policy_edition",
+    "receipt",
+    "saved_view",
+    "session",
+    "staged_key",
+    "target_health",
+    "target_notice",
+]
