@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "run": "run:app",
     "up": "live:app",
     "live": "live_loop:app",
+    "console": "console:app",
     "systems": "systems:app",
     "rules": "rules:app",
     "config": "config:app",

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
             a quarter of a second, which processes that live no longer than that may do without.
         working_copy: Whether a process works on a copy of the lake's tables in a database of its own, and publishes
             what it changes: dear to begin with, cheap for one small pass after another. The live loop does.
+        console_host: Address that the console listens on; loopback unless told otherwise.
+        console_port: Its port.
+        console_url: Where browsers reach it, `https://host[:port]` behind a proxy; None for the address itself.
         actor: Who is acting, for the audit log; the user of this process unless given.
         references_files: Dotenv files searched before the distributor's own, separated as in PATH.
         secrets_directories: Folders of files with one secret each, searched after them, separated as in PATH.
@@ -102,6 +105,9 @@ class Settings(BaseSettings):
     duckdb_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     duckdb_verify_extensions: bool = True
     working_copy: bool = False
+    console_host: str = "127.0.0.1"
+    console_port: int = Field(default=8600, ge=0, le=65535)
+    console_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
     actor: str = Field(default_factory=_process_user, min_length=1, max_length=128)
     references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()
     secrets_directories: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()

@@ -91,13 +91,16 @@ def append(work: UnitOfWork, entries: Sequence[AuditEntry]) -> None:
     head = head_of(work)
     sequence, previous_hash = head or BEGINNING
     rows: list[Mapping[str, object]] = []
+    request = {"request_id": work.request_id} if work.request_id else {}
     for entry in entries:
         sequence += 1
         said = {
             "actor": entry.actor,
             "action": entry.action,
             "subject": entry.subject,
-            "detail": json.dumps(dict(entry.detail), sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+            "detail": json.dumps(
+                {**entry.detail, **request}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+            ),
             "reason": entry.reason,
             "policy_version": entry.policy_version,
             "evidence_hash": entry.evidence_hash,

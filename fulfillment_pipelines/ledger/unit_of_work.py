@@ -31,10 +31,15 @@ _TURNS = {
 
 
 class UnitOfWork:
-    """One connection to the ledger within one transaction. Made by `Ledger.unit_of_work`."""
+    """One connection to the ledger within one transaction. Made by `Ledger.unit_of_work`.
 
-    def __init__(self, connection: Connection) -> None:
+    Attributes:
+        request_id: The request in which a person works, for the audit log; empty outside the console.
+    """
+
+    def __init__(self, connection: Connection, request_id: str = "") -> None:
         self._connection = connection
+        self.request_id = request_id
 
     def rows(self, statement: Executable, parameters: Mapping[str, object] | None = None) -> Sequence[Row[Any]]:
         """Return all rows of a query.
@@ -176,8 +181,11 @@ class Ledger:
             work.commit()
 
     @contextmanager
-    def unit_of_work(self) -> Iterator[UnitOfWork]:
+    def unit_of_work(self, request_id: str = "") -> Iterator[UnitOfWork]:
         """Open a transaction that writes; what is not committed is rolled back at the end of the block.
+
+        Args:
+            request_id: The request in which a person works; the audit log keeps it with what is recorded.
 
         Raises:
             RetryableError: The database is busy or does not answer.
@@ -186,7 +194,7 @@ class Ledger:
         with translated("connecting"):
             connection = self._engine.connect()
         try:
-            yield UnitOfWork(connection)
+            yield UnitOfWork(connection, request_id)
         finally:
             with translated("rolling back"):
                 connection.close()

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from fulfillment_pipelines.canonical.admission import Admitter, CanonicalFeed
@@ -168,9 +167,7 @@ class Platform:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -181,6 +178,7 @@ def build_platform(
     clock: Clock | None = None,
     jitter: Callable[[], float] | None = None,
     ready_made: Sequence[System] = (),
+    read_only: bool = False,
 ) -> Platform:
     """Build the platform of one distributor. Nothing is connected until it is used.
 
@@ -190,6 +188,7 @@ def build_platform(
         clock: Replaces the clock the distributor file asks for.
         jitter: Replaces the randomness of retry waits, a number from 0 to 1 at each call.
         ready_made: Systems that replace the declared ones of the same name.
+        read_only: Whether the lake is opened so that nothing in it can be written.
 
     Raises:
         ConfigurationError: A file is missing or wrong; the message names it.
@@ -197,7 +196,7 @@ def build_platform(
     distributor = load_distributor(config or settings.config, settings.runtime_dir)
     sql, seeds = settings.project_root / "sql", distributor.seeds
     machine_clock = WallClock()
-    warehouse, ledger = open_lake(settings, distributor), open_ledger(settings, distributor)
+    warehouse, ledger = open_lake(settings, distributor, read_only=read_only), open_ledger(settings, distributor)
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
     references = _references(settings, distributor)
     connect = partial(connect_declared, control_numbers=LedgerControlNumbers(ledger, clock), inbox=LedgerInbox(ledger))

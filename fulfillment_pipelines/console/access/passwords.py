@@ -1,0 +1,51 @@
+"""Passwords: hashed with argon2, never kept, never logged; and secrets that are given out once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from functools import lru_cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+
+class Passwords:
+    """Hashes and verifies passwords.
+
+    Args:
+        hasher: Replaces the one with the library's own parameters.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+
+    def hash(self, password: str) -> str:
+        """Return what is kept of a password."""
+        return self._hasher.hash(password)
+
+    def is_right(self, password_hash: str | None, password: str) -> bool:
+        """Return whether a password is the one that was hashed.
+
+        Where there is no hash the same work is done, so that the time does not tell who has an account.
+        """
+        try:
+            matches = self._hasher.verify(password_hash or _nobodys(self), password)
+        except (VerificationError, InvalidHashError):
+            return False
+        return matches and password_hash is not None
+
+
+@lru_cache(maxsize=4)
+def _nobodys(passwords: Passwords) -> str:
+    return passwords.hash(secrets.token_urlsafe())
+
+
+def new_secret() -> str:
+    """Return a secret that cannot be guessed, to be given out once."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_of_secret(secret: str) -> str:
+    """Return what is kept of a secret that was made by `new_secret`; it needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""The versioned API: one module for each resource under `/api/v1`."""
