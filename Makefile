@@ -15,12 +15,15 @@ BENCH_LINES ?= 1000000 10000000
 # Every process imports thousands of modules; where compiling them for the next one is forbidden, each does it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A Chromium that is not on the PATH.
+export BROWSER_COMMAND
+
 # What `make bench` measures; the last ones want a machine that does nothing else.
 BENCHES := bench-edi bench-landing bench-sizes bench-intake bench-full bench-micro-batch bench-engines bench-peers \
 	bench-corrections bench-latency bench-soak
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test test-slow test-spark test-systems fuzz fuzz-deliveries lint format docs docs-faults docs-certificates bench $(BENCHES) bench-plots deploy-check lock clean
+.PHONY: help run up test test-slow test-spark test-systems browser fuzz fuzz-deliveries lint format docs docs-screens docs-faults docs-certificates bench $(BENCHES) bench-plots deploy-check lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +34,7 @@ run: $(installed) ## Run the whole loop once against the simulated distributor
 up: $(installed) ## Keep the live deployment running until Ctrl-C
 	$(bin)/fulfillment up
 
-test: lint ## Run everything a change must pass: lint, then the tests
+test: lint browser ## Run everything a change must pass: lint, then the tests
 	$(bin)/pytest --numprocesses $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 test-slow: $(installed) ## Run the tests that take minutes each
@@ -43,6 +46,9 @@ test-systems: $(installed) ## Install, start and reconcile every real system the
 test-spark: $(installed) ## Run every case of every rule on Sail, then every rule and model on Apache Spark
 	$(bin)/pytest -m 'slow or not slow' fulfillment_pipelines_tests/spark
 	scripts/test_spark.sh
+
+browser: ## Find the Chromium that the browser tests drive, or install it as root
+	@scripts/browser.sh
 
 fuzz: $(installed) ## Compare incremental with full runs in many random worlds; hours
 	FUZZ_WORLDS=$(FUZZ_WORLDS) FUZZ_SEED=$(FUZZ_SEED) $(bin)/pytest fulfillment_pipelines_tests/flow/incremental
@@ -68,6 +74,9 @@ docs: $(installed) ## Write anew what the documents take from the code: the tabl
 	$(bin)/fulfillment policy matrix --into docs/decision-rights.md
 	$(bin)/fulfillment messages schemas --into data/messages
 	WRITE_SYSTEMS_TABLE=1 $(bin)/pytest -q fulfillment_pipelines_tests/repo/test_systems_table.py
+
+docs-screens: $(installed) browser ## Take the screenshots of docs/screens anew, light and dark
+	WRITE_SCREENS=1 $(bin)/pytest fulfillment_pipelines_tests/browser
 
 docs-faults: $(installed) ## Write docs/faults.md anew from the tests that inject the faults
 	WRITE_FAULTS_TABLE=1 $(bin)/pytest fulfillment_pipelines_tests/faults
