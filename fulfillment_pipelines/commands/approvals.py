@@ -13,12 +13,13 @@ import typer
 
 from fulfillment_pipelines.commands import delegations
 from fulfillment_pipelines.commands.opening import Config, opened_for_decisions
-from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.corrections.approving import approval
 from fulfillment_pipelines.corrections.approving.bulk import BulkOrder, BulkResult, amounts_of, decide_all
 from fulfillment_pipelines.corrections.approving.editing import Edit, edit, typed_changes
 from fulfillment_pipelines.corrections.approving.queue import QueueItem, approval_queue
 from fulfillment_pipelines.corrections.approving.replay import replay
+from fulfillment_pipelines.domain.finding import NO_CURRENCY
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger.approvals import ApprovalDecision, Waiting
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord

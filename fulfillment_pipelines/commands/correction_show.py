@@ -12,7 +12,8 @@ import typer
 from rich.markup import escape
 
 from fulfillment_pipelines.commands.opening import Config, reading_ledger
-from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.domain.finding import NO_CURRENCY
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord

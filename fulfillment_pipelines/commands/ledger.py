@@ -10,9 +10,10 @@ import typer
 
 from fulfillment_pipelines.commands.correction_show import show_correction
 from fulfillment_pipelines.commands.opening import Config, opened_platform, reading_ledger
-from fulfillment_pipelines.commands.output import NO_CURRENCY, AsJson, Money, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import AsJson, Money, console, show_json, show_rows
 from fulfillment_pipelines.corrections.approving import switching
 from fulfillment_pipelines.domain.case import Case
+from fulfillment_pipelines.domain.finding import NO_CURRENCY
 from fulfillment_pipelines.errors import BadDataError
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord

@@ -24,9 +24,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 EXIT_FAILED = 1
 EXIT_CONFIGURATION = 2
 
-NO_CURRENCY = "XXX"
-"""What ISO 4217 says where no money is meant."""
-
 _PIPED_WIDTH = 180
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from fulfillment_pipelines.commands.output import NO_CURRENCY, Money, console, show_json, show_rows
+from fulfillment_pipelines.commands.output import Money, console, show_json, show_rows
+from fulfillment_pipelines.domain.finding import NO_CURRENCY
 from fulfillment_pipelines.ledger import readings
 from fulfillment_pipelines.ledger.corrections import CorrectionRecord
 from fulfillment_pipelines.loop.passes import PassResult

@@ -16,6 +16,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from fulfillment_pipelines.domain.finding import NO_CURRENCY
+
 _FOLDER: Final = Path(__file__).parent
 _DAY_HOURS: Final = 24
 _HOUR_SECONDS: Final = 3600
@@ -73,8 +75,8 @@ class Pages:
 
 
 def money(amount: Decimal | None, currency: str = "") -> str:
-    """Write an amount with its currency: `1,234.50 USD`."""
-    return "" if amount is None else f"{amount:,.2f} {currency}".rstrip()
+    """Write an amount with its currency: `1,234.50 USD`; nothing where it is not about money."""
+    return "" if amount is None or currency == NO_CURRENCY else f"{amount:,.2f} {currency}".rstrip()
 
 
 def quantity(value: Decimal | None) -> str:

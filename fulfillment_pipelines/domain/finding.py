@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
+
+NO_CURRENCY: Final = "XXX"
+"""What ISO 4217 says where no money is meant."""
 
 
 class Verdict(StrEnum):
