@@ -30,6 +30,7 @@ _LAST_LINE_WITH_A_TWIN = "fulfillment twin truth"
 _RUN_ELSEWHERE = {
     "make test": "Makefile",
     "make up": "Makefile",
+    "fulfillment console serve": "fulfillment_pipelines_tests/console/test_console_command.py",
     "fulfillment live status": "fulfillment_pipelines_tests/unit/commands/test_live_status.py",
     "fulfillment twin score --seed 7": "fulfillment_pipelines_tests/flow/command_line/test_score.py",
     "fulfillment twin scenario SCN-D": "fulfillment_pipelines_tests/flow/command_line/test_scenario.py",

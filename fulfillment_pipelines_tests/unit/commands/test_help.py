@@ -23,6 +23,8 @@ COMMANDS = {
         "upkeep",
         "live run",
         "live status",
+        "console serve",
+        "console account",
         "query",
         "compare",
         "version",
@@ -54,10 +56,11 @@ COMMANDS = {
         "twin volume",
     ),
 }
-# The first four tell nothing but that they ran; the results of the others are the files they write.
+# The first five tell nothing but that they ran; the results of the others are the files they write.
 SPEAKS_NO_JSON = {
     "up",
     "live run",
+    "console serve",
     "systems listen",
     "twin stop",
     "audit export",
