@@ -20,7 +20,7 @@ export BROWSER_COMMAND
 
 # What `make bench` measures; the last ones want a machine that does nothing else.
 BENCHES := bench-edi bench-landing bench-sizes bench-intake bench-full bench-micro-batch bench-engines bench-peers \
-	bench-corrections bench-latency bench-soak
+	bench-corrections bench-console bench-latency bench-soak
 
 .DEFAULT_GOAL := help
 .PHONY: help run up test test-slow test-spark test-systems browser fuzz fuzz-deliveries lint format docs docs-screens docs-faults docs-certificates bench $(BENCHES) bench-plots deploy-check lock clean
@@ -111,6 +111,9 @@ bench-corrections: $(installed) ## Deliver 10,000 corrections through a target t
 
 bench-intake: $(installed) ## Take in 200,000 findings as cases, on both databases
 	$(bin)/python -m bench.intake --findings 200000
+
+bench-console: $(installed) ## Ask for pages of the console's queue with 100,000 open cases, on both databases
+	$(bin)/python -m bench.console_queue --cases 100000
 
 bench-peers: $(installed) ## Compare two tables with known breaks, by us and by other people's tools; half an hour, 9 GB of memory
 	$(bin)/python -m bench.peers --rows 1000000 10000000

@@ -20,6 +20,7 @@ check_chart() {
 
 check_compose() {
     POSTGRES_PASSWORD=x OBJECT_STORE_ACCESS_KEY=x OBJECT_STORE_SECRET_KEY=x BUCKET=x CONFIG_FOLDER=/tmp \
+        CONSOLE_URL=https://console.example \
         docker compose --file deploy/compose.yaml config --quiet
 }
 

@@ -12,12 +12,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fulfillment_pipelines.errors import ConfigurationError
 
 _PREFIX = "FULFILLMENT_"
+# What is said there is secret, so it crosses no network unencrypted.
+_PRIVATE_URL = r"^(https://[^/?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?)(/[^?#]*)?$"
 
 
 def _project_root() -> Path:
@@ -34,6 +36,10 @@ def _process_user() -> str:
 
 def _split_paths(value: Any) -> Any:
     return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+
+def _split_commas(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class EngineKind(StrEnum):
@@ -72,6 +78,12 @@ class Settings(BaseSettings):
         console_host: Address that the console listens on; loopback unless told otherwise.
         console_port: Its port.
         console_url: Where browsers reach it, `https://host[:port]` behind a proxy; None for the address itself.
+        console_proxies: Addresses or networks of the proxies before it, with commas between them; what they say of a
+            browser's address is believed, what anybody else says is not.
+        console_passwords: Whether people may sign in with passwords of accounts here.
+        oidc_issuer: The OpenID provider where people sign in, as it names itself; None for none.
+        oidc_client_id: As which the console is known to it; its secret is the reference `OIDC_CLIENT_SECRET`.
+        oidc_claim: What it says of a person that is matched with people.yaml: `email`, or a claim that holds the `id`.
         actor: Who is acting, for the audit log; the user of this process unless given.
         references_files: Dotenv files searched before the distributor's own, separated as in PATH.
         secrets_directories: Folders of files with one secret each, searched after them, separated as in PATH.
@@ -108,6 +120,11 @@ class Settings(BaseSettings):
     console_host: str = "127.0.0.1"
     console_port: int = Field(default=8600, ge=0, le=65535)
     console_url: str | None = Field(default=None, pattern=r"^https?://[^/]+$")
+    console_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split_commas)] = ()
+    console_passwords: bool = True
+    oidc_issuer: str | None = Field(default=None, pattern=_PRIVATE_URL)
+    oidc_client_id: str | None = None
+    oidc_claim: str = Field(default="email", min_length=1)
     actor: str = Field(default_factory=_process_user, min_length=1, max_length=128)
     references_files: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()
     secrets_directories: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = ()

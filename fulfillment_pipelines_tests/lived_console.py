@@ -77,7 +77,7 @@ def visitor(console: Console) -> Iterator[Visitor]:
             with console.deciding("test") as work:
                 begun = begin_session(work, person, "password", policies=console.policies, now=now)
                 work.commit()
-            client.cookies.set(console.cookie_name, begun.secret)
+            client.cookies.set(console.cookie_name, begun.secret, domain="127.0.0.1", path="/")
             client.headers["X-CSRF-Token"] = begun.session.csrf_token
         return client
 

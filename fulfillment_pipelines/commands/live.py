@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from fulfillment_pipelines.commands.console import greet
 from fulfillment_pipelines.commands.output import console
 from fulfillment_pipelines.commands.served_twin import begin_world, serve_command, twin_home
+from fulfillment_pipelines.console.access.address import require_private
 from fulfillment_pipelines.orchestration.live import dagster_home, serve
 from fulfillment_pipelines.settings import read_settings
 
@@ -24,7 +26,7 @@ def up(
         bool, typer.Option("--own-systems", help="Without the simulated distributor: the declared systems are yours.")
     ] = False,
 ) -> None:
-    """Run the deployment: systems, Dagster webserver and daemon, sensor and schedule. Ctrl-C stops all of it.
+    """Run the deployment: systems, live loop, console, Dagster webserver and daemon. Ctrl-C stops all of it.
 
     Example: fulfillment up --port 3001
     """
@@ -33,6 +35,8 @@ def up(
     command = None if own_systems else serve_command(home, seed=seed, speed=speed, parent=os.getpid())
     if not own_systems:
         begin_world(settings)
+    require_private(settings)
+    greet(settings)
     console().print("Starting; Ctrl-C stops everything. Logs: " + str(dagster_home(settings) / "logs"), markup=False)
     raise typer.Exit(
         serve(settings, command, port, _tell, twin_ready_file=None if own_systems else home / "twin.env", say=_say)

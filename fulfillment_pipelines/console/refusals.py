@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 
 from fulfillment_pipelines.errors import (
@@ -18,8 +19,16 @@ class NotSignedInError(RejectedError):
     """Nobody known makes the request."""
 
 
+class TokenRefusedError(NotSignedInError):
+    """The request brings a token of the API that is none, or counts no more."""
+
+
 class ForbiddenError(RejectedError):
     """The person who makes the request may not."""
+
+
+class PasswordFirstError(ForbiddenError):
+    """The password was given out and must be replaced before anything else is done."""
 
 
 class NotThereError(BadDataError):
@@ -46,3 +55,15 @@ _STATUSES: tuple[tuple[type[FulfillmentError], HTTPStatus], ...] = (
 def status_of(error: FulfillmentError) -> HTTPStatus:
     """Return the status of an answer that tells this error."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def headers_of(error: FulfillmentError) -> dict[str, str]:
+    """Return the headers that belong to an answer that tells this error."""
+    headers = {}
+    if isinstance(error, TokenRefusedError):
+        headers["WWW-Authenticate"] = 'Bearer realm="fulfillment", error="invalid_token"'
+    elif isinstance(error, NotSignedInError):
+        headers["WWW-Authenticate"] = 'Bearer realm="fulfillment"'
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
+    return headers

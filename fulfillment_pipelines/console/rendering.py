@@ -6,6 +6,7 @@ What a screen shows is a value of `reading`, passed as `view`; nothing is worked
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,10 @@ from markupsafe import Markup, escape
 from fulfillment_pipelines.domain.finding import NO_CURRENCY
 
 _FOLDER: Final = Path(__file__).parent
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\U000e0000-\U000e007f]"
+)
 _DAY_HOURS: Final = 24
 _HOUR_SECONDS: Final = 3600
 
@@ -40,6 +45,7 @@ class Pages:
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=with_marks,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -72,6 +78,18 @@ class Pages:
         return self._environment.get_template(template).render(
             request=request, actor=actor, view=view, path=request.url.path
         )
+
+
+def with_marks(value: object) -> object:
+    """Show as a mark, such as `[U+202E]`, each character of a text that would hide or reorder what stands around it.
+
+    Applied to everything that a template writes, so that no text of another system can make a page say what it does
+    not: controls, overrides and isolates of the writing direction, and characters without width.
+    """
+    if not isinstance(value, str) or _HIDDEN.search(value) is None:
+        return value
+    marked = _HIDDEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", value)
+    return Markup(marked) if isinstance(value, Markup) else marked  # noqa: S704 - a mark holds nothing to escape
 
 
 def money(amount: Decimal | None, currency: str = "") -> str:

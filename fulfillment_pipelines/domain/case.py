@@ -48,6 +48,13 @@ class CaseEventKind(StrEnum):
     REFRESHED = "exception.refreshed"
     REOPENED = "exception.reopened"
     MOVED = "exception.moved"
+    TAKEN = "exception.taken"
+    ASSIGNED = "exception.assigned"
+    COMMENTED = "exception.commented"
+    SUPPRESSED = "exception.suppressed"
+    PAUSED = "exception.paused"
+    RESUMED = "exception.resumed"
+    LINKED = "exception.linked"
     CURED = "exception.verified"
 
 

@@ -22,6 +22,7 @@ from fulfillment_pipelines.exceptions.lifecycle import cured_state, move
 from fulfillment_pipelines.exceptions.routing import Routing, read_routing
 from fulfillment_pipelines.exceptions.seeds import read_calendars
 from fulfillment_pipelines.exceptions.sla import SlaPolicy, read_sla
+from fulfillment_pipelines.exceptions.working.pausing import wake_due
 from fulfillment_pipelines.ledger import audit
 from fulfillment_pipelines.ledger.cases import append_events, cases_by_id, insert_cases, open_cases, update_cases
 from fulfillment_pipelines.ledger.types import to_amount, to_quantity
@@ -123,6 +124,7 @@ def intake(
         RetryableError: The ledger is busy; repeat the whole transaction.
     """
     work.take_turn("intake")
+    wake_due(work, now=now)
     with _uncollected():
         by_case = findings_by_case(findings)
         run_of = {(run.code, run.node): run for run in runs}

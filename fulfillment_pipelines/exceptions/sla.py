@@ -50,10 +50,17 @@ class SeverityDeadlines(Seed):
 
 
 class SlaSeed(Seed):
-    """The content of `sla.yaml`."""
+    """The content of `sla.yaml`.
+
+    Attributes:
+        version: Of the policy.
+        severities: Deadlines by severity.
+        longest_snooze_days: For at most so long somebody may put a case off.
+    """
 
     version: PositiveInt
     severities: Mapping[Severity, SeverityDeadlines]
+    longest_snooze_days: PositiveInt = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class DueTimes:
 
 
 class SlaPolicy:
-    """The deadlines of every severity.
+    """The deadlines of every severity, and for how long a case may be put off (`longest_snooze`).
 
     Args:
         seed: The content of the policy file.
@@ -84,6 +91,7 @@ class SlaPolicy:
                 remedy="add it to data/seeds/sla.yaml",
             )
         self._severities = seed.severities
+        self.longest_snooze = timedelta(days=seed.longest_snooze_days)
 
     def due_times(self, severity: Severity, condition_since: datetime, calendar: BusinessCalendar) -> DueTimes:
         """Return the deadlines of a case, back-dated to when its condition became true."""

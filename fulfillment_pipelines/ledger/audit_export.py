@@ -73,10 +73,14 @@ def write_rows(rows: Iterable[ChainRow], into: TextIO) -> int:
     """Write rows as JSON Lines and return how many."""
     count = 0
     for row in rows:
-        # In ASCII, since some tools take other characters than \n for the end of a line.
-        into.write(json.dumps(row._asdict(), separators=(",", ":")) + "\n")
+        into.write(line_of(row))
         count += 1
     return count
+
+
+def line_of(row: ChainRow) -> str:
+    """Return a row as a line of a file, in ASCII, since some tools take other characters than LF for its end."""
+    return json.dumps(row._asdict(), separators=(",", ":")) + "\n"
 
 
 def read_file(path: Path) -> Iterator[ChainRow]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from itertools import compress
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
-from fulfillment_pipelines.domain.case import Case, CaseEvent, CaseState
+from fulfillment_pipelines.domain.case import Case, CaseEvent, CaseEventKind, CaseState
 from fulfillment_pipelines.domain.finding import Severity
 from fulfillment_pipelines.ledger.bulk import Values
 from fulfillment_pipelines.ledger.tables import case_event, exception_case
@@ -83,6 +84,26 @@ def update_cases(work: UnitOfWork, cases: Sequence[Case], known: Mapping[str, Ca
     for names, rows in by_names.items():
         if names:
             work.update(exception_case, "case_id", names, rows)
+
+
+def suppressed_until(work: UnitOfWork, moment: datetime) -> list[Case]:
+    """Return the open cases that were put off until no later than a moment, by identity."""
+    asleep = (exception_case.c.state == CaseState.SUPPRESSED, exception_case.c.suppressed_until <= moment)
+    rows = work.rows(select(*_ALL_OF_A_CASE).where(*asleep).order_by(exception_case.c.case_id))
+    return [case_of(row) for row in rows]
+
+
+def last_event_id(work: UnitOfWork, case_id: str) -> int:
+    """Return the number of what happened to a case last; 0 where nothing has."""
+    (row,) = work.rows(select(func.max(case_event.c.event_id)).where(case_event.c.case_id == case_id))
+    return row[0] or 0
+
+
+def last_event_at(work: UnitOfWork, case_id: str, event: CaseEventKind) -> datetime | None:
+    """Return when something of a kind happened to a case last; None for never."""
+    of_kind = (case_event.c.case_id == case_id, case_event.c.event == event)
+    rows = work.rows(select(case_event.c.occurred_at).where(*of_kind).order_by(case_event.c.event_id.desc()).limit(1))
+    return rows[0].occurred_at if rows else None
 
 
 def append_events(work: UnitOfWork, events: Sequence[CaseEvent]) -> None:

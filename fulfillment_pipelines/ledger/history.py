@@ -81,12 +81,13 @@ class CorrectionHistory:
 
 @dataclass(frozen=True, slots=True)
 class CaseHistory:
-    """One case, as far as it tells how good its rule's timing is: one row of `ops_cases`.
+    """One case, as far as models read it: one row of `ops_cases`.
 
     Attributes:
         case_id: Identity.
         code: Exception code.
         node: The site, or an empty string.
+        order_id: ERP order number, or an empty string.
         condition_since: When the difference became true.
         first_breaks_at: When it stopped being a matter of timing.
         detected_at: When it was first seen as a break.
@@ -99,6 +100,7 @@ class CaseHistory:
     case_id: str
     code: str
     node: str
+    order_id: str
     condition_since: datetime
     first_breaks_at: datetime
     detected_at: datetime

@@ -101,15 +101,40 @@ def record_policies(
         if not _outdated(_in_force(work), wanted):
             return ()
     with ledger.unit_of_work() as work:
-        work.take_turn("audit")
-        changes = _record(work, wanted, actor, now)
+        changes = record_policies_within(work, wanted.values(), actor=actor, now=now)
         work.commit()
     return changes
 
 
-def policy_changes(work: UnitOfWork) -> list[PolicyChange]:
-    """Return the changes that the audit log in the database tells of, the oldest first."""
+def record_policies_within(
+    work: UnitOfWork, files: Iterable[PolicyFile], *, actor: str, now: datetime
+) -> tuple[PolicyChange, ...]:
+    """Do the same as part of the running transaction, as when a person changes a file; the caller commits."""
+    work.take_turn("audit")
+    return _record(work, {file.file_name: file for file in files}, actor, now)
+
+
+def edition_text(work: UnitOfWork, file_name: str, content_hash: str) -> str | None:
+    """Return the text that a file had under a hash of the audit log; None where that text was not kept.
+
+    Raises:
+        AuditChainError: The text is not the one that was recorded.
+    """
+    columns = policy_edition.c
+    had = (columns.file_name == file_name) & (columns.content_hash == content_hash)
+    rows = work.rows(select(columns.policy_version, columns.content).where(had).limit(1))
+    if not rows:
+        return None
+    found = PolicyFile(rows[0].policy_version, file_name, rows[0].content)
+    _require_recorded(found, content_hash)
+    return found.content
+
+
+def policy_changes(work: UnitOfWork, file_name: str = "") -> list[PolicyChange]:
+    """Return the changes that the audit log in the database tells of, the oldest first; of one file, if named."""
     query = select(audit_log).where(audit_log.c.action == CHANGED).order_by(audit_log.c.sequence)
+    if file_name:
+        query = query.where(audit_log.c.subject == file_name)
     changes: list[PolicyChange] = []
     for row in work.rows(query):
         detail = json.loads(row.detail)
@@ -151,15 +176,18 @@ def policies_of(work: UnitOfWork, version: str) -> Mapping[str, str]:
             remedy="`fulfillment policy history` shows the versions there are",
         )
     for row in rows:
-        file = PolicyFile(row.policy_version, row.file_name, row.content)
-        if file.content_hash != row.content_hash:
-            raise AuditChainError(
-                f"The text of {file.file_name} in the version {file.policy_version} was changed after it was recorded.",
-                expected=f"a text with the hash {row.content_hash}",
-                found=file.content_hash,
-                remedy="compare with a backup of the ledger; the row policy.changed of the audit log has the hash too",
-            )
+        _require_recorded(PolicyFile(row.policy_version, row.file_name, row.content), row.content_hash)
     return {row.file_name: row.content for row in rows}
+
+
+def _require_recorded(file: PolicyFile, content_hash: str) -> None:
+    if file.content_hash != content_hash:
+        raise AuditChainError(
+            f"The text of {file.file_name} in the version {file.policy_version} was changed after it was recorded.",
+            expected=f"a text with the hash {content_hash}",
+            found=file.content_hash,
+            remedy="compare with a backup of the ledger; the row policy.changed of the audit log has the hash too",
+        )
 
 
 def _in_force(work: UnitOfWork) -> dict[str, _InForce]:

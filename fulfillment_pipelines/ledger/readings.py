@@ -7,6 +7,7 @@ the console.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -183,6 +184,13 @@ def receipts_of(work: UnitOfWork, correction_id: str) -> list[AttemptReceipt]:
     """Return every attempt to deliver a correction, oldest first."""
     of_correction = select(receipt).where(receipt.c.correction_id == correction_id)
     return [_receipt_of(row) for row in work.rows(of_correction.order_by(receipt.c.receipt_id))]
+
+
+def overdue_orders(work: UnitOfWork, now: datetime) -> list[str]:
+    """Return the order of each open case whose deadline has passed, once for every such case."""
+    columns = exception_case.c
+    is_overdue = columns.closed_at.is_(None) & (columns.fix_due_at < now) & (columns.order_id != "")
+    return [row.order_id for row in work.rows(select(columns.order_id).where(is_overdue))]
 
 
 def totals_by_code(work: UnitOfWork) -> list[CodeTotal]:

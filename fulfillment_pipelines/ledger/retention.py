@@ -15,8 +15,10 @@ from sqlalchemy import Column, ColumnElement, Table, delete, select
 from fulfillment_pipelines.domain.case import Case
 from fulfillment_pipelines.ledger.cases import cases_by_id
 from fulfillment_pipelines.ledger.tables import (
+    accepted_event,
     approval,
     case_event,
+    case_link,
     correction,
     exception_case,
     inbox_message,
@@ -98,8 +100,12 @@ def erase_notices(work: UnitOfWork, moment: datetime) -> int:
 
 
 def erase_messages(work: UnitOfWork, moment: datetime) -> int:
-    """Delete the messages of the inbox that came before a moment, and return how many went."""
+    """Delete the messages of the inbox that came before a moment, and return how many went.
+
+    That the API has taken them is forgotten too: by then no signature of so old a message is accepted.
+    """
     work.take_turn("inbox")
+    work.change(delete(accepted_event).where(accepted_event.c.accepted_at < moment))
     return work.change(delete(inbox_message).where(inbox_message.c.received_at < moment))
 
 
@@ -139,6 +145,7 @@ def erase_cases(work: UnitOfWork, case_ids: Collection[str]) -> Erased:
     receipts, approvals, deliveries = (
         work.change(delete(table).where(table.c.correction_id.in_(of_cases))) for table in (receipt, approval, outbox)
     )
+    work.change(delete(case_link).where(case_link.c.case_id.in_(keys)))
     corrections, events, cases = (
         work.change(delete(table).where(table.c.case_id.in_(keys)))
         for table in (correction, case_event, exception_case)

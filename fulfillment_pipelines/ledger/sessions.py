@@ -48,6 +48,14 @@ def read_session(work: UnitOfWork, session_hash: str) -> Session | None:
     return Session(**{field.name: getattr(rows[0], field.name) for field in fields(Session)}) if rows else None
 
 
+def list_sessions(work: UnitOfWork, now: datetime, person_id: str | None = None) -> list[Session]:
+    """Return the sessions of a person, or of everybody, whose time is not over; the one used last first."""
+    wanted = select(session).where(session.c.expires_at > now).order_by(session.c.seen_at.desc())
+    if person_id is not None:
+        wanted = wanted.where(session.c.person_id == person_id)
+    return [Session(**{field.name: getattr(row, field.name) for field in fields(Session)}) for row in work.rows(wanted)]
+
+
 def see_session(work: UnitOfWork, session_hash: str, at: datetime) -> None:
     """Note that a session was used."""
     work.change(update(session).where(session.c.session_hash == session_hash).values(seen_at=at))
@@ -61,6 +69,12 @@ def end_session(work: UnitOfWork, session_hash: str) -> None:
 def end_sessions_of(work: UnitOfWork, person_id: str) -> int:
     """Forget every session of a person, and return how many there were."""
     return work.change(delete(session).where(session.c.person_id == person_id))
+
+
+def end_other_sessions(work: UnitOfWork, person_id: str, kept_hash: str) -> int:
+    """Forget every session of a person but one, and return how many there were."""
+    others = (session.c.person_id == person_id) & (session.c.session_hash != kept_hash)
+    return work.change(delete(session).where(others))
 
 
 def end_expired_sessions(work: UnitOfWork, now: datetime) -> int:

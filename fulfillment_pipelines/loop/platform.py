@@ -26,10 +26,8 @@ from fulfillment_pipelines.canonical.reference import (
     require_known_sites,
 )
 from fulfillment_pipelines.corrections.delivering.dispatch import Dispatcher
-from fulfillment_pipelines.corrections.delivering.fallback import require_ways_round
 from fulfillment_pipelines.corrections.policies import Policies, read_policies
 from fulfillment_pipelines.corrections.rights.guarded_sink import guarded
-from fulfillment_pipelines.corrections.rights.rights_check import DeclaredMessages, require_within_rights
 from fulfillment_pipelines.domain.clock import Clock, ReportedClock, WallClock
 from fulfillment_pipelines.domain.snapshot import Role
 from fulfillment_pipelines.engines import Engine
@@ -44,6 +42,7 @@ from fulfillment_pipelines.ledger.unit_of_work import Ledger
 from fulfillment_pipelines.loop.decided import DecidedFindings
 from fulfillment_pipelines.loop.engine_choice import chosen_engine
 from fulfillment_pipelines.loop.operations import create_operations_tables, holders_of, latest_as_of
+from fulfillment_pipelines.loop.policy_fit import require_policies_fit
 from fulfillment_pipelines.reconcile.matching import read_matching_policy
 from fulfillment_pipelines.reconcile.rules import read_rules
 from fulfillment_pipelines.reconcile.runner import Reconciler
@@ -151,12 +150,14 @@ class Platform:
     def _record_policies(self) -> None:
         """Let the audit log tell which policies and rules decide from now on, where they are others than before."""
         version, texts = self.policies.version, self.policies.texts
-        models = (rule.model for rule in self.reconciler.rules)
-        files = [
-            *(PolicyFile(version, name, text) for name, text in texts.items()),
-            *(PolicyFile(model.version, model.path.name, model.body) for model in models),
-        ]
+        files = [*(PolicyFile(version, name, text) for name, text in texts.items()), *self.rule_files]
         record_policies(self.ledger, files, actor=self.settings.actor, now=self.machine_clock.now())
+
+    @property
+    def rule_files(self) -> tuple[PolicyFile, ...]:
+        """The rules that run, as versions of policies name them."""
+        models = [rule.model for rule in self.reconciler.rules]
+        return tuple(PolicyFile(model.version, model.path.name, model.body) for model in models)
 
     def close(self) -> None:
         """Close every connection."""
@@ -198,11 +199,11 @@ def build_platform(
     machine_clock = WallClock()
     warehouse, ledger = open_lake(settings, distributor, read_only=read_only), open_ledger(settings, distributor)
     clock = clock or _clock_of(distributor, warehouse, machine_clock)
-    references = _references(settings, distributor)
+    references = references_of(settings, distributor)
     connect = partial(connect_declared, control_numbers=LedgerControlNumbers(ledger, clock), inbox=LedgerInbox(ledger))
     registry = Registry.load(distributor.systems, references, clock, ready_made=ready_made, connect=connect)
     policies = read_policies(seeds)
-    _require_within_rights(policies, distributor, registry, sql)
+    require_policies_fit(policies, distributor, registry.declarations.values(), sql)
     reference = read_reference(distributor, feed_references(registry))
     return Platform(
         settings=settings,
@@ -223,8 +224,8 @@ def build_platform(
     )
 
 
-def _references(settings: Settings, distributor: Distributor) -> References:
-    """Return where references are looked for; a secret manager is asked last, since it is the slowest."""
+def references_of(settings: Settings, distributor: Distributor) -> References:
+    """Return where the references of one distributor are looked for; a secret manager is asked last: it is slowest."""
     sources: list[SecretSource] = [FolderSecrets(folder) for folder in settings.secrets_directories]
     if settings.vault_address is not None:
         address = VaultAddress(
@@ -238,15 +239,6 @@ def _references(settings: Settings, distributor: Distributor) -> References:
         )
         sources.append(VaultSecrets(address))
     return References(os.environ, (*settings.references_files, *distributor.references), sources)
-
-
-def _require_within_rights(policies: Policies, distributor: Distributor, registry: Registry, sql: Path) -> None:
-    declared = [
-        DeclaredMessages.of(declaration, path)
-        for path, declaration in zip(distributor.systems, registry.declarations.values(), strict=True)
-    ]
-    require_ways_round(policies.delivery, {system.name: system.messages for system in registry.declarations.values()})
-    require_within_rights(policies.authority, declared, read_rules(read_models(sql / "30_reconcile" / "rules")))
 
 
 def _dispatcher(
@@ -311,7 +303,7 @@ def lasting_archive_folder(settings: Settings, distributor: Distributor) -> Path
 
 def open_lake(settings: Settings, distributor: Distributor, *, read_only: bool = False) -> Warehouse:
     """Return the lake of one distributor, not yet connected."""
-    folder, references = runtime_folder(settings, distributor), _references(settings, distributor)
+    folder, references = runtime_folder(settings, distributor), references_of(settings, distributor)
     location = LakeLocation(
         catalog=settings.lake_catalog or f"sqlite:{folder / 'lake_catalog.sqlite'}",
         data_path=settings.lake_data_url or str(folder / "lake"),
@@ -345,7 +337,7 @@ def _landing_area(settings: Settings, distributor: Distributor, references: Refe
 def open_ledger(settings: Settings, distributor: Distributor) -> Ledger:
     """Return the ledger of one distributor, not yet connected."""
     url = settings.ledger_url or f"sqlite:///{runtime_folder(settings, distributor) / 'ledger.sqlite'}"
-    return Ledger(url, partial(_references(settings, distributor).find, LEDGER_PASSWORD))
+    return Ledger(url, partial(references_of(settings, distributor).find, LEDGER_PASSWORD))
 
 
 def read_reference(distributor: Distributor, feeds: Sequence[FeedReference]) -> ReferenceData:

@@ -22,6 +22,7 @@ from fulfillment_pipelines.corrections.rights.authority import AuthorityMatrix
 from fulfillment_pipelines.exceptions.routing import RoutingSeed
 from fulfillment_pipelines.exceptions.seeds import CALENDARS
 from fulfillment_pipelines.exceptions.sla import SlaSeed
+from fulfillment_pipelines.reconcile.kpis import KPI_FILE, KpiSeed
 from fulfillment_pipelines.reconcile.matching import MatchingPolicy
 from fulfillment_pipelines.reconcile.timing import TimingPolicy
 from fulfillment_pipelines.reconcile.tolerances import Tolerances
@@ -77,5 +78,6 @@ SEED_FILES: Final = (
     SeedFile("people.yaml", "people file", TypeAdapter(PeopleSeed)),
     SeedFile("access.yaml", "access matrix", TypeAdapter(AccessSeed)),
     SeedFile(RETENTION_FILE, "retention policy", TypeAdapter(RetentionPolicy)),
+    SeedFile(KPI_FILE, "file of KPIs", TypeAdapter(KpiSeed)),
 )
 """All policy files, in the order of the loop."""

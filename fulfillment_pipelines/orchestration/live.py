@@ -1,7 +1,7 @@
-"""Keep a live deployment running: the simulated distributor where there is one, the live loop, and Dagster beside it.
+"""Keep a live deployment running: the simulated distributor, if there is one, the live loop, the console and Dagster.
 
-The processes are started, watched and stopped together: when one ends, all end. The live loop is started anew
-instead; until it is back the sensor does its work. What Dagster runs is in `definitions`.
+The processes are started, watched and stopped together: when one ends, all end. The live loop and the console are
+started anew instead; until the loop is back the sensor does its work. What Dagster runs is in `definitions`.
 """
 
 from __future__ import annotations
@@ -69,9 +69,13 @@ def dagster_parts(settings: Settings, port: int) -> list[Part]:
 
 
 def loop_parts(settings: Settings) -> list[Part]:
-    """Return the live loop and, where systems post to us, what receives it; the loop may end and come back."""
+    """Return the live loop, the console and, where systems post to us, what receives it.
+
+    Loop and console may end and come back: nothing else depends on them.
+    """
     command = [sys.executable, "-m", "fulfillment_pipelines.cli"]
     parts = [Part("live", [*command, "live", "run", "--config", str(settings.config)], restarts=True)]
+    parts.append(Part("console", [*command, "console", "serve", "--config", str(settings.config)], restarts=True))
     distributor = load_distributor(settings.config, settings.runtime_dir)
     if any(isinstance(load_declaration(path), WebhookDeclaration) for path in distributor.systems):
         parts.append(Part("receiver", [*command, "systems", "listen", "--config", str(settings.config)]))
@@ -197,6 +201,6 @@ def _written(value: object) -> str:
         case SecretStr():
             return value.get_secret_value()
         case tuple():
-            return os.pathsep.join(map(str, value))
+            return (os.pathsep if all(isinstance(one, Path) for one in value) else ",").join(map(str, value))
         case _:
             return str(value)

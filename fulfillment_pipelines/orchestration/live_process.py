@@ -10,6 +10,7 @@ from fulfillment_pipelines.loop.live.charge import in_charge
 from fulfillment_pipelines.loop.live.engine import AGAIN_SECONDS, LiveListener, LiveLoop
 from fulfillment_pipelines.loop.live.lease import LeaseKeeper
 from fulfillment_pipelines.loop.platform import Platform, build_platform, runtime_folder
+from fulfillment_pipelines.loop.policy_mark import read_mark
 from fulfillment_pipelines.orchestration.processes import interrupts
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.systems.distributor import load_distributor
@@ -18,7 +19,7 @@ from fulfillment_pipelines.systems.distributor import load_distributor
 def run_live(
     settings: Settings, *, config: Path | None, report: bool, say: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Run the live loop until SIGINT or SIGTERM.
+    """Run the live loop until SIGINT or SIGTERM; where people put other policies in force, it begins anew with them.
 
     Args:
         settings: What the environment says.
@@ -30,14 +31,23 @@ def run_live(
         RejectedError: Another live loop of this runtime folder is in charge, or the lease was lost.
         ConfigurationError: A declaration, a secret or an SQL file is wrong.
     """
-    with interrupts() as stop, ExitStack() as closing:
+    with interrupts() as stop:
+        while _run_under_one_policy(settings, stop, config=config, report=report, say=say) and not stop.is_set():
+            say("The policies have changed: the live loop begins anew with them.")
+
+
+def _run_under_one_policy(
+    settings: Settings, stop: Event, *, config: Path | None, report: bool, say: Callable[[str], None]
+) -> bool:
+    """Run until it is to stop, or other policies are in force; return whether it is because of these."""
+    with ExitStack() as closing:
         distributor = load_distributor(config or settings.config, settings.runtime_dir)
-        pace = distributor.live
+        pace, mark = distributor.live, read_mark(runtime_folder(settings, distributor))
         own = settings.model_copy(update={"duckdb_threads": pace.duckdb_threads, "working_copy": pace.working_copy})
         platform = closing.enter_context(build_platform(own, config=config))
         closing.enter_context(in_charge(runtime_folder(settings, distributor)))
         if not _prepared(platform, stop, say):
-            return
+            return False
         listener = _listener(platform, closing, say) if report else LiveListener(trouble=say)
         running: list[LiveLoop] = []
         lease = LeaseKeeper(
@@ -49,8 +59,9 @@ def run_live(
         )
         if closing.enter_context(lease.held()):
             say("The live loop is in charge.")
-            running.append(LiveLoop(platform, stop, listener=listener))
+            running.append(LiveLoop(platform, stop, listener=listener, mark=mark))
             running[0].run()
+        return any(loop.has_new_policies for loop in running)
 
 
 def _prepared(platform: Platform, stop: Event, say: Callable[[str], None]) -> bool:

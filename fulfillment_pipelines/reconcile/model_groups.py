@@ -86,7 +86,7 @@ def read_groups(sql: Path, rules: Sequence[Rule]) -> ModelGroups:
         scoped=scoped,
         concluding=tuple(model for model in derived if scope_of(model) and model.name in resting),
         whole=tuple(model for model in derived if model not in scoped),
-        marts=read_models(sql / "40_marts"),
+        marts=in_reading_order(read_models(sql / "40_marts")),
         checks=read_models(sql / "checks"),
         rules=tuple(rules),
     )

@@ -148,6 +148,16 @@ class Warehouse:
             raise
         self._idle.append(cursor)
 
+    @contextmanager
+    def reading_one_moment(self) -> Iterator[Connection]:
+        """Lend a cursor for several questions that all see the lake as it is now, whatever is committed meanwhile."""
+        with self.reading() as cursor:
+            cursor.execute("begin transaction")
+            try:
+                yield cursor
+            finally:
+                cursor.execute("rollback")
+
     def query(self, statement: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Return the rows of one select as an Arrow table.
 

@@ -21,7 +21,7 @@ SqlError: TypeAlias = duckdb.Error
 """What DuckDB raises; who runs a model translates it to the model's name, remedy and all."""
 
 LAKE: Final = "lake.main."
-_OF_THE_LAKE: Final = re.compile(r"(?:snap|canon|rec|mart|ops)_\w+")
+_OF_THE_LAKE: Final = re.compile(r"(?:snap|canon|rec|kpi|mart|ops)_\w+")
 _COMMENTS: Final = r"\s*(?:--.*\n\s*)*"
 _CREATED: Final = re.compile(_COMMENTS + r"create\s+table\b", re.IGNORECASE)
 _MOVING: Final = r"(?:alter|create\s+or\s+replace|drop)\s+table(?:\s+if\s+exists)?"

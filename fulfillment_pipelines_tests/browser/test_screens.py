@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
+from fulfillment_pipelines.console.composition import Console
+from fulfillment_pipelines.ledger.readings import CaseFilter, list_cases
 from fulfillment_pipelines_tests.browser.conftest import Visit
 
-_SCREENS = {"sign_in": ("", "/sign-in"), "queue": ("dev", "/queue")}
+
+@dataclass(frozen=True)
+class Wanted:
+    """A screen, and who looks at it; `{case}` and `{order}` stand for one that a person must decide on."""
+
+    name: str
+    person: str
+    path: str
+
+
+_SCREENS = (
+    Wanted("sign_in", "", "/sign-in"),
+    Wanted("queue", "ada", "/queue"),
+    Wanted("case", "ada", "/cases/{case}"),
+    Wanted("orders", "ada", "/orders"),
+    Wanted("order", "ada", "/orders/{order}"),
+    Wanted("flow", "dev", "/flow"),
+    Wanted("integrations", "ines", "/integrations"),
+    Wanted("system", "ines", "/integrations/finance"),
+    Wanted("governance", "ines", "/governance"),
+    Wanted("audit", "ines", "/governance/audit"),
+    Wanted("account", "ines", "/account"),
+)
+_IDS = [screen.name for screen in _SCREENS]
+
+
+def _path(screen: Wanted, console: Console) -> str:
+    with console.reading() as work:
+        case = list_cases(work, CaseFilter(codes=frozenset({"FIN-02"}), only_open=True))[0]
+    return screen.path.format(case=case.case_id, order=case.order_id)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", list(_SCREENS))
-def test_a_screen_shows_and_bars_nobody(name: str, theme: str, visit: Visit) -> None:
-    person, path = _SCREENS[name]
-    screen = visit(person, theme)
-    page = screen.go(path)
+@pytest.mark.parametrize("screen", _SCREENS, ids=_IDS)
+def test_a_screen_shows_and_bars_nobody(screen: Wanted, theme: str, visit: Visit, console: Console) -> None:
+    shown = visit(screen.person, theme)
+    page = shown.go(_path(screen, console))
     assert page.locator("h1").count() == 1
-    assert screen.barriers() == []
-    screen.picture(f"{name}_{theme}")
+    shown.picture(f"{screen.name}_{theme}")
+    assert shown.barriers() == []
 
 
-@pytest.mark.parametrize("name", list(_SCREENS))
-def test_a_screen_fits_a_telephone(name: str, visit: Visit) -> None:
-    person, path = _SCREENS[name]
-    page = visit(person, width=390).go(path)
+@pytest.mark.parametrize("screen", _SCREENS, ids=_IDS)
+def test_a_screen_fits_a_telephone(screen: Wanted, visit: Visit, console: Console) -> None:
+    page = visit(screen.person, width=390).go(_path(screen, console))
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

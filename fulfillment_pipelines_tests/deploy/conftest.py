@@ -33,6 +33,14 @@ def live_pod(deploy: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def console_pod(deploy: Path) -> dict[str, Any]:
+    """The one container of the console on Kubernetes."""
+    manifest, *_ = yaml.safe_load_all((deploy / "kubernetes" / "console.yaml").read_text(encoding="utf-8"))
+    container: dict[str, Any] = manifest["spec"]["template"]["spec"]["containers"][0]
+    return container
+
+
+@pytest.fixture(scope="session")
 def values(deploy: Path) -> dict[str, Any]:
     """What is set for Dagster's chart."""
     loaded: dict[str, Any] = yaml.safe_load((deploy / "helm" / "values.yaml").read_text(encoding="utf-8"))

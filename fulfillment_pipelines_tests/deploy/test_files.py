@@ -18,6 +18,9 @@ import yaml
 from typer.testing import CliRunner
 
 from fulfillment_pipelines.cli import app
+from fulfillment_pipelines.console.access.address import require_private
+from fulfillment_pipelines.console.access.open_id import CLIENT_SECRET
+from fulfillment_pipelines.errors import ConfigurationError
 from fulfillment_pipelines.loop.platform import LEDGER_PASSWORD
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.stores import object_store, postgres_catalog
@@ -33,15 +36,16 @@ REFERENCES = {
     object_store.ACCESS_KEY,
     object_store.SECRET_KEY,
     object_store.SESSION_TOKEN,
+    CLIENT_SECRET,
 }
 
 
 @pytest.fixture(scope="session")
 def environments(
-    compose: dict[str, Any], live_pod: dict[str, Any], code_server: dict[str, Any]
+    compose: dict[str, Any], live_pod: dict[str, Any], console_pod: dict[str, Any], code_server: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """The environment of every process, by its name; a value from a secret is a mapping."""
-    pods = {"live pod": live_pod, "code server": code_server}
+    pods = {"live pod": live_pod, "console pod": console_pod, "code server": code_server}
     named = {name: {one["name"]: one.get("value", one) for one in pod["env"]} for name, pod in pods.items()}
     return named | {name: service.get("environment", {}) for name, service in compose.items()}
 
@@ -50,10 +54,10 @@ def _scripts() -> set[str]:
     return {one.name for one in entry_points(group="console_scripts")}
 
 
-def _commands(compose: dict[str, Any], live_pod: dict[str, Any]) -> list[list[str]]:
+def _commands(compose: dict[str, Any], live_pod: dict[str, Any], console_pod: dict[str, Any]) -> list[list[str]]:
     of_services = [service["command"] for service in compose.values() if "command" in service]
     checks = [service["healthcheck"]["test"][1:] for service in compose.values() if "healthcheck" in service]
-    of_pod = [live_pod["command"], live_pod["livenessProbe"]["exec"]["command"]]
+    of_pod = [live_pod["command"], live_pod["livenessProbe"]["exec"]["command"], console_pod["command"]]
     return [*of_services, *(check for check in checks if check[0] != "pg_isready"), *of_pod]
 
 
@@ -102,7 +106,7 @@ def test_every_process_of_the_product_is_told_the_same_stores(environments: dict
     for process in environments.keys() - {"postgres"}:
         assert stores <= set(environments[process]), process
     for name in stores:
-        assert environments["live pod"][name] == environments["code server"][name]
+        assert environments["live pod"][name] == environments["code server"][name] == environments["console pod"][name]
 
 
 def test_what_the_upkeep_archives_outlasts_every_process(
@@ -126,24 +130,29 @@ def test_no_secret_is_written_down(environments: dict[str, dict[str, Any]], depl
         for name, value in environment.items():
             if SECRET_NAME.search(name):
                 from_kubernetes = isinstance(value, dict) and "secretKeyRef" in value["valueFrom"]
-                assert from_kubernetes or GIVEN_FROM_OUTSIDE.match(value), f"{process}: {name}"
-            elif name.endswith(("_URL", "_CATALOG")):
+                is_given = from_kubernetes or GIVEN_FROM_OUTSIDE.match(value) or value == f"${{{name}:-}}"
+                assert is_given or name == "FULFILLMENT_CONSOLE_PASSWORDS", f"{process}: {name}"
+            elif name.endswith(("_URL", "_CATALOG", "_ISSUER")):
                 assert not re.search(r"password=|://[^/@]*:[^/@]*@", value), f"{process}: {name}"
     assert not (deploy / ".env").exists()
 
 
 def test_every_image_is_pinned_and_ours_is_the_version_of_the_package(
-    compose: dict[str, Any], live_pod: dict[str, Any], values: dict[str, Any], deploy: Path
+    compose: dict[str, Any],
+    live_pod: dict[str, Any],
+    console_pod: dict[str, Any],
+    values: dict[str, Any],
+    deploy: Path,
 ) -> None:
     version = tomllib.loads((deploy.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    images = list(_images(compose, live_pod, values, deploy))
+    images = [*_images(compose, live_pod, values, deploy), console_pod["image"]]
 
     assert [image for image in images if not PINNED.match(image)] == []
     assert {image.rpartition(":")[2] for image in images if "fulfillment-pipelines:" in image} == {version}
 
 
-def test_every_command_exists(compose: dict[str, Any], live_pod: dict[str, Any]) -> None:
-    for command in _commands(compose, live_pod):
+def test_every_command_exists(compose: dict[str, Any], live_pod: dict[str, Any], console_pod: dict[str, Any]) -> None:
+    for command in _commands(compose, live_pod, console_pod):
         assert command[0] in _scripts(), command
         if command[0] == "fulfillment":
             asked = CliRunner().invoke(app, [*command[1:], "--help"])
@@ -156,10 +165,25 @@ def test_the_live_pod_is_given_the_time_that_it_may_wait_for_the_lake(live_pod: 
     assert probe["periodSeconds"] * probe["failureThreshold"] > waits
 
 
-def test_only_the_webserver_is_reached_from_outside_and_only_from_this_machine(compose: dict[str, Any]) -> None:
+def test_only_webserver_and_console_are_reached_from_outside_and_only_from_this_machine(
+    compose: dict[str, Any],
+) -> None:
     ports = {name: service["ports"] for name, service in compose.items() if "ports" in service}
 
-    assert ports == {"webserver": ["127.0.0.1:3000:3000"]}
+    assert ports == {"webserver": ["127.0.0.1:3000:3000"], "console": ["127.0.0.1:8600:8600"]}
+
+
+def test_the_console_starts_as_it_is_deployed(compose: dict[str, Any], console_pod: dict[str, Any]) -> None:
+    pod = {one["name"]: one.get("value", "") for one in console_pod["env"]}
+    for environment in (compose["console"]["environment"], pod):
+        given = {
+            name.removeprefix("FULFILLMENT_").lower(): value
+            for name, value in environment.items()
+            if name.startswith(("FULFILLMENT_CONSOLE_", "FULFILLMENT_OIDC_")) and not value.startswith("${")
+        }
+        require_private(Settings(**{"console_url": "https://given.example", **given}))
+        with pytest.raises(ConfigurationError, match="without TLS"):
+            require_private(Settings(**{**given, "console_url": None}))
 
 
 def test_the_image_copies_what_exists_and_runs_as_nobody_in_particular(deploy: Path) -> None:

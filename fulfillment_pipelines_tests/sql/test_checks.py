@@ -86,6 +86,17 @@ _BILLED: Tables = {
     "rec_document_matches": _MATCHES,
     "rec_billed_lines": [{"system": "finance", "invoiced_qty": qty} for qty in (6, 4, 10)],
 }
+_PERFECT: Row = {
+    "node": "EAST",
+    "population_count": 6,
+    "unknown_count": 1,
+    "known_count": 5,
+    "perfect_count": 2,
+    "on_time_count": 4,
+    "complete_count": 4,
+    "undamaged_count": 5,
+    "accurate_documents_count": 4,
+}
 _KEPT: dict[str, Tables] = {
     "buckets_conserved": {"rec_quantity_ledger": [_SPREAD]},
     "findings_unique": {"rec_findings": [{}, {"node": "WEST"}, {"code": "SHP-02"}, {"business_key": "SH-2/SO-1/1"}]},
@@ -103,6 +114,7 @@ _KEPT: dict[str, Tables] = {
         ]
     },
     "matches_conserved": _BILLED,
+    "perfect_orders_bounded": {"kpi_perfect_order": [_PERFECT]},
     "quantities_conserved": {**_SAID, "rec_quantity_ledger": [_LINE]},
     "residuals_explained": {"rec_unexplained": []},
     "states_complete": {
@@ -118,6 +130,11 @@ _KEPT: dict[str, Tables] = {
     },
 }
 _BROKEN: list[tuple[str, str, Tables]] = [
+    *(
+        ("perfect_orders_bounded", f"{perfect} of 5 are perfect", {"kpi_perfect_order": [{**_PERFECT, **said}]})
+        for perfect, said in ((5, {"perfect_count": 5}), (1, {"perfect_count": 1}))
+    ),
+    ("perfect_orders_bounded", "an order was lost", {"kpi_perfect_order": [{**_PERFECT, "unknown_count": 0}]}),
     ("findings_unique", "a finding stands twice", {"rec_findings": [{}, {}]}),
     ("landing_conserved", "a row vanished", {"ops_snapshots": [{"inserted_rows": 9}]}),
     ("landing_conserved", "a row was counted twice", {"ops_snapshots": [{"updated_rows": 1}]}),

@@ -70,6 +70,7 @@ class SignInPolicy(Seed):
         longest_hours: Every session ends after so long.
         attempts: So many wrong passwords in a row lock an account.
         lock_minutes: For so long.
+        address_attempts: So many wrong passwords of whomever, from one address, within that time make it wait.
         shortest_password: Characters that a password must have.
     """
 
@@ -77,6 +78,7 @@ class SignInPolicy(Seed):
     longest_hours: PositiveInt
     attempts: PositiveInt
     lock_minutes: PositiveInt
+    address_attempts: PositiveInt
     shortest_password: Annotated[int, Field(ge=8)]
 
 

@@ -26,6 +26,7 @@ from fulfillment_pipelines.loop.live.rounds import RoundResult, Rounds
 from fulfillment_pipelines.loop.live.status import LiveStatus, write_status
 from fulfillment_pipelines.loop.live.watching import Watch
 from fulfillment_pipelines.loop.platform import Platform, runtime_folder
+from fulfillment_pipelines.loop.policy_mark import read_mark
 
 _BEAT_SECONDS: Final = 1.0
 AGAIN_SECONDS: Final = 5.0
@@ -54,6 +55,7 @@ class LiveLoop:
         platform: The platform, prepared.
         stop: Set when it is to end; it ends after the round under way.
         listener: Told what happens.
+        mark: Which policies were put in force last before the platform was built; read now where it is not given.
         monotonic: Seconds that only ever grow.
     """
 
@@ -63,6 +65,7 @@ class LiveLoop:
         stop: Event,
         *,
         listener: LiveListener | None = None,
+        mark: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._platform = platform
@@ -83,6 +86,13 @@ class LiveLoop:
         self._last_round = float("-inf")
         self._next_beat = float("-inf")
         self._merged_at_round = 0
+        self._mark = read_mark(self._folder) if mark is None else mark
+        self._has_new_policies = False
+
+    @property
+    def has_new_policies(self) -> bool:
+        """Whether it has ended, or is about to, because other policies are in force than those it was built with."""
+        return self._has_new_policies
 
     @property
     def status(self) -> LiveStatus:
@@ -90,7 +100,7 @@ class LiveLoop:
         return self._status
 
     def run(self) -> None:
-        """Run until told to stop.
+        """Run until told to stop, or until other policies are in force, with which a new one must be built.
 
         Raises:
             ConfigurationError: A declaration, a secret or an SQL file is wrong.
@@ -128,7 +138,7 @@ class LiveLoop:
             return
         self._watch.start()
         try:
-            while not self._stop.is_set():
+            while not self._stop.is_set() and not self._has_new_policies:
                 self._turn(asker)
         finally:
             self._publish()
@@ -233,6 +243,7 @@ class LiveLoop:
         if not at_once and self._monotonic() < self._next_beat:
             return
         self._next_beat = self._monotonic() + _BEAT_SECONDS
+        self._has_new_policies = self._has_new_policies or self._are_policies_new()
         backlog = self._deliveries.backlog
         self._status = self._status.model_copy(
             update={
@@ -244,6 +255,11 @@ class LiveLoop:
             }
         )
         write_status(self._folder, self._status)
+
+    def _are_policies_new(self) -> bool:
+        """Whether somebody has put other policies in force since; a mark that lay there before says nothing."""
+        mark = read_mark(self._folder)
+        return mark not in {"", self._mark, self._platform.policies.version}
 
 
 def _waiting(backlog: tuple[BacklogLine, ...]) -> dict[str, int]:

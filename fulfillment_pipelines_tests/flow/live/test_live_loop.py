@@ -22,6 +22,7 @@ from fulfillment_pipelines.loop.live.deliveries import Deliveries
 from fulfillment_pipelines.loop.live.rounds import RoundResult
 from fulfillment_pipelines.loop.live.status import read_status
 from fulfillment_pipelines.loop.platform import runtime_folder
+from fulfillment_pipelines.loop.policy_mark import write_mark
 from fulfillment_pipelines.reconcile.runner import Reconciliation, Violation
 from fulfillment_pipelines.systems.memory import MemorySource
 from fulfillment_pipelines.systems.transports.sql.system import SqlSource
@@ -287,3 +288,15 @@ def test_a_round_of_which_nobody_can_be_told_does_not_end_the_loop(make_live: An
     live.until(lambda: live.loop.status.trouble == "The lake is busy.")
     live.write_holds(1, 2)
     live.until(lambda: live.landed_rows("wms_east")[-1:] == [2])
+
+
+def test_the_loop_ends_where_other_policies_are_put_in_force_than_those_it_was_built_with(running: Any) -> None:
+    folder = runtime_folder(running.platform.settings, running.platform.distributor)
+    write_mark(folder, running.platform.policies.version)
+    running.write_holds(101, 1)
+    running.until(lambda: running.landed_rows("wms_east")[-1:] == [1])
+    assert not running.loop.has_new_policies
+    write_mark(folder, "another version")
+    running.until(lambda: not running.thread.is_alive())
+    assert running.loop.has_new_policies
+    assert not running.stop.is_set()

@@ -25,6 +25,7 @@ COMMANDS = {
         "live status",
         "console serve",
         "console account",
+        "console status",
         "query",
         "compare",
         "version",

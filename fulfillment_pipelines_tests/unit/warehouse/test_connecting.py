@@ -16,6 +16,7 @@ from fulfillment_pipelines.warehouse import (
     Warehouse,
     ensure_table,
     insert_rows,
+    query_rows,
     replace_rows,
     scalar,
     scratch,
@@ -173,3 +174,23 @@ def test_a_lake_may_keep_its_catalogue_in_postgresql(postgres_database_url: str,
     assert not (tmp_path / "lock").exists(), "PostgreSQL serialises writers itself"
     writer.close()
     reader.close()
+
+
+def test_questions_of_one_moment_see_nothing_of_what_is_written_meanwhile(lake: Warehouse, tmp_path: Path) -> None:
+    with closing(Warehouse(_location(tmp_path))) as reader:
+        with reader.reading_one_moment() as connection:
+            before = scalar(connection, "select count(*) from numbers")
+            lake.write(lambda transaction: transaction.execute("insert into numbers values (2)"))
+            assert (before, scalar(connection, "select count(*) from numbers")) == (1, 1)
+        assert _numbers(reader) == [1, 2]
+
+
+def test_a_question_that_fails_leaves_no_moment_behind(lake: Warehouse) -> None:
+    def ask_in_vain() -> None:
+        with lake.reading_one_moment() as connection:
+            query_rows(connection, "select number from nothing")
+
+    with pytest.raises(BadDataError):
+        ask_in_vain()
+    lake.write(lambda transaction: transaction.execute("insert into numbers values (2)"))
+    assert _numbers(lake) == [1, 2]

@@ -15,30 +15,47 @@ depends_on = None
 
 # SQLite numbers rows by itself only in a column declared INTEGER.
 _ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_INDEXES = ("suppressed_until", "assignee_fix_due_at", "queue")
+_QUEUE = (
+    "closed_at",
+    "fix_due_at",
+    "case_id",
+    "owner",
+    "severity",
+    "node",
+    "code",
+    "state",
+    "assignee",
+    "value_at_risk_amount",
+    "currency",
+    "condition_since",
+    "parent_case_id",
+)
 _TABLES = ("account", "session", "api_token", "saved_view", "case_link", "change_request", "accepted_event")
 
 
 def upgrade() -> None:
     """Create the tables and the indexes."""
     _create_access()
+    _create_api()
     _create_work()
+    _create_changes()
     has_assignee = sa.text("assignee is not null")
-    op.create_index(
-        op.f("ix_exception_case_closed_at_fix_due_at_case_id"),
-        "exception_case",
-        ["closed_at", "fix_due_at", "case_id"],
-    )
-    op.create_index(
-        op.f("ix_exception_case_closed_at_owner_fix_due_at_case_id"),
-        "exception_case",
-        ["closed_at", "owner", "fix_due_at", "case_id"],
-    )
+    op.create_index(op.f("ix_exception_case_queue"), "exception_case", list(_QUEUE))
     op.create_index(
         op.f("ix_exception_case_assignee_fix_due_at"),
         "exception_case",
         ["assignee", "fix_due_at"],
         sqlite_where=has_assignee,
         postgresql_where=has_assignee,
+    )
+    is_put_off = sa.text("suppressed_until is not null")
+    op.create_index(
+        op.f("ix_exception_case_suppressed_until"),
+        "exception_case",
+        ["suppressed_until"],
+        sqlite_where=is_put_off,
+        postgresql_where=is_put_off,
     )
 
 
@@ -67,6 +84,9 @@ def _create_access() -> None:
     )
     op.create_index(op.f("ix_session_person_id"), "session", ["person_id"])
     op.create_index(op.f("ix_session_expires_at"), "session", ["expires_at"])
+
+
+def _create_api() -> None:
     op.create_table(
         "api_token",
         sa.Column("token_id", sa.String(length=20), nullable=False),
@@ -121,6 +141,9 @@ def _create_work() -> None:
         sa.PrimaryKeyConstraint("link_id", name=op.f("pk_case_link")),
         sa.UniqueConstraint("case_id", "system", "reference", name=op.f("uq_case_link_case_id_system_reference")),
     )
+
+
+def _create_changes() -> None:
     op.create_table(
         "change_request",
         sa.Column("request_id", _ROW_NUMBER, nullable=False),
@@ -141,7 +164,12 @@ def _create_work() -> None:
 
 def downgrade() -> None:
     """Drop what this revision added."""
-    for name in ("assignee_fix_due_at", "closed_at_owner_fix_due_at_case_id", "closed_at_fix_due_at_case_id"):
+    for name in (
+        "suppressed_until",
+        "assignee_fix_due_at",
+        "closed_at_owner_fix_due_at_case_id",
+        "closed_at_fix_due_at_case_id",
+    ):
         op.drop_index(op.f(f"ix_exception_case_{name}"), "exception_case")
     for table in _TABLES:
         op.drop_table(table)

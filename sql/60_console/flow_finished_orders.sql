@@ -1,0 +1,20 @@
+-- grain: one row per order delivered in the period on which nothing is left to do; what is done belongs to no team
+select
+    orders.order_id,
+    orders.node,
+    orders.customer_id,
+    orders.line_count,
+    orders.received_at,
+    orders.due_at,
+    orders.delivered_at,
+    count(*) over () as row_count
+from mart_order_outcomes as orders
+anti join mart_open_lines as open_lines on orders.order_id = open_lines.order_id
+where
+    orders.is_delivered
+    and orders.exclusion <> 'CANCELLED'
+    and cast(orders.delivered_at as date) >= $since
+    and ($site = '' or coalesce(nullif(orders.node, ''), 'NONE') = $site)
+    and $owner = ''
+order by orders.delivered_at desc, orders.order_id
+limit $page_size offset $first_row
