@@ -291,12 +291,16 @@ def _merge(
         if has_quarantine:
             release(transaction, manifest)
         judged = _judge(transaction, staged, is_late=is_late)
-        counts = merge(
-            transaction,
-            target,
-            incoming,
-            may_delete=manifest.whole and judged.keys_are_known,
-            last_whole_as_of=last_whole_as_of,
+        counts = (
+            load(transaction, target, incoming)
+            if is_first
+            else merge(
+                transaction,
+                target,
+                incoming,
+                may_delete=manifest.whole and judged.keys_are_known,
+                last_whole_as_of=last_whole_as_of,
+            )
         )
     return _conclude(transaction, staged, judged, counts)
 

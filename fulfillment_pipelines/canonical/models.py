@@ -21,6 +21,9 @@ from fulfillment_pipelines.snapshots.merging import EVERY_KEY
 from fulfillment_pipelines.sql_models import SqlModel, in_reading_order, retarget
 from fulfillment_pipelines.warehouse import Connection, create_view, delete_rows, insert_rows, replace_rows, scalar
 
+CAME: Final = "came_"
+"""Before a table's name: the temp table of the rows that a build for changed keys has put into it."""
+
 _PREFIX: Final = "canon_"
 _CHANGED: Final = "create or replace temp table changed_keys as from ops_changed_keys"
 _CHANGED_CONTRACTS: Final = "select distinct contract from changed_keys"
@@ -179,7 +182,8 @@ class CanonicalModels:
             replace_rows(transaction, model.name, model.body, existing=existing)
             return
         delete_rows(transaction, model.name, _DELETE_CHANGED, "changed_keys", {"contract": contract.name})
-        insert_rows(transaction, model.name, model.body)
+        transaction.execute("create or replace temp table " + CAME + model.name + " as " + model.body)
+        insert_rows(transaction, model.name, "from " + CAME + model.name)
 
     def _own(self, contract: str) -> list[FeedReference]:
         return [feed for feed in self._feeds if feed.contract == contract]

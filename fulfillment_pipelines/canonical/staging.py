@@ -120,7 +120,7 @@ def stage_rows(
         return StagedRows(decoded, _show(cursor, _IN_PLACE, checking, of=of), is_scanned=True, is_sorted=is_sorted)
     create_table(cursor, _STAGE + _named(_CHECKED, name), checking)
     cursor.execute("drop table if exists " + _STAGE + _named(_KEPT, name))
-    return StagedRows(decoded, _named(_CHECKED, name))
+    return StagedRows(decoded, _named(_CHECKED, name), is_sorted=is_sorted)
 
 
 def _checking(

@@ -18,6 +18,7 @@ WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 _NOTHING = timedelta(0)
 _DAY = timedelta(days=1)
+_DAY_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,8 @@ class BusinessCalendar:
     @property
     def day_seconds(self) -> int:
         """Length of an ordinary working day: what policies mean by one business day."""
-        opens = timedelta(hours=self.opens_at.hour, minutes=self.opens_at.minute, seconds=self.opens_at.second)
-        closes = timedelta(hours=self.closes_at.hour, minutes=self.closes_at.minute, seconds=self.closes_at.second)
-        return int(((closes or timedelta(days=1)) - opens).total_seconds())
+        opens, closes = (60 * (60 * at.hour + at.minute) + at.second for at in (self.opens_at, self.closes_at))
+        return (closes or _DAY_SECONDS) - opens
 
     def add_business_seconds(self, start: datetime, seconds: float) -> datetime:
         """Return the earliest instant, in UTC, by which so many business seconds have passed since `start`.
@@ -123,12 +123,13 @@ class BusinessCalendar:
             return start
         due = start
         for opens, closes in self._openings(start):
-            begin = max(opens, start)
-            open_for = closes - begin
-            if open_for >= left:
-                due = begin + left
-                break
-            left -= max(open_for, _NOTHING)
+            begin = max(start, opens)
+            if begin < closes:
+                open_for = closes - begin
+                if open_for >= left:
+                    due = begin + left
+                    break
+                left -= open_for
         return due
 
     def business_seconds_between(self, earlier: datetime, later: datetime) -> float:

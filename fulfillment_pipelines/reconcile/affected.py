@@ -86,7 +86,7 @@ _NOTE_BOOKED_ORDERS: Final = """
     insert into affected_orders
     select distinct canon_orders.order_id as key
     from canon_orders
-    where canon_orders.channel_order_id in (select key from affected_orders)
+    where canon_orders.channel_order_id in (select key from affected_orders where key <> '')
 """
 _NOTE_CUSTOMERS_OF_ORDERS: Final = """
     insert into affected_customers

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from fulfillment_pipelines.reconcile.incremental import IncrementalRun
-from fulfillment_pipelines.reconcile.row_changes import carried_forward, note_moved, write_anew
+from fulfillment_pipelines.reconcile.row_changes import carried_forward, note_moved, sums_of, write_anew
 from fulfillment_pipelines.reconcile.rules import ScopeKind
 from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import delete_rows, insert_rows, replace_rows, scalar
@@ -155,7 +155,7 @@ class Verdicts:
             self._show_before(table)
         transaction.execute("create or replace temp table rows_gone as " + mart.body)
         self._shown.show_all()
-        sums = _sums_of(mart)
+        sums = sums_of(mart)
         groups = sorted(mart.columns - {name for name, _ in sums})
         transaction.execute(retarget(_EARLIER_ROWS, {"target": mart.name}))
         statement = carried_forward("earlier_rows", "rows_gone", "rows_come", groups, sums)
@@ -186,9 +186,3 @@ class Verdicts:
         replace_rows(self._run.transaction, model.name, model.body, parameters, existing=self._existing)
         self._run.shown.show_as_it_is(model.name)
         self._run.changed.add(model.name)
-
-
-def _sums_of(mart: SqlModel) -> list[tuple[str, str]]:
-    """Return the columns that a mart adds up, with their types, as its header tells them."""
-    entries = (entry.strip().partition(" ") for entry in mart.header["adds"].split(";"))
-    return [(name, kind) for name, _, kind in entries]

@@ -24,15 +24,17 @@ class ModelGroups:
     """The models of one distributor's reconciliation.
 
     Attributes:
+        leading: What ledgers or rules read and no key narrows: readings, and sums over all rows.
         scoped: Ledgers that are written for affected keys, before the rules speak.
         concluding: What is written for affected keys and rests on the findings.
-        whole: What is always written whole, and what is concluding, in reading order.
+        whole: What is written whole once the rules have spoken, and what is concluding, in reading order.
         marts: What analysts query.
         checks: The invariants; those of a scope are held to affected rows, those that only a full run asks are neither
             narrow nor small.
         rules: The rules that run.
     """
 
+    leading: tuple[SqlModel, ...]
     scoped: tuple[SqlModel, ...]
     concluding: tuple[SqlModel, ...]
     whole: tuple[SqlModel, ...]
@@ -53,7 +55,7 @@ class ModelGroups:
     @property
     def written(self) -> tuple[SqlModel, ...]:
         """Everything with whose words derived tables are made."""
-        return (*self.scoped, *self.whole, *self.marts, *(rule.model for rule in self.rules))
+        return (*self.leading, *self.scoped, *self.whole, *self.marts, *(rule.model for rule in self.rules))
 
     @cached_property
     def read(self) -> frozenset[str]:
@@ -70,7 +72,8 @@ class ModelGroups:
         Args:
             spoken: Canonical tables of which any feed speaks.
         """
-        return Reach((*self.scoped, *self.concluding), self.rules, spoken, (*self.marts, *self.checks))
+        sums = tuple(model for model in self.leading if "adds" in model.header)
+        return Reach((*sums, *self.scoped, *self.concluding), self.rules, spoken, (*self.marts, *self.checks))
 
 
 def read_groups(sql: Path, rules: Sequence[Rule]) -> ModelGroups:
@@ -82,10 +85,14 @@ def read_groups(sql: Path, rules: Sequence[Rule]) -> ModelGroups:
     derived = in_reading_order(read_models(sql / "30_reconcile"))
     resting = _resting_on(FINDINGS, derived)
     scoped = tuple(model for model in derived if scope_of(model) and model.name not in resting)
+    read = frozenset[str]().union(*(one.tables for one in (*scoped, *(rule.model for rule in rules))))
+    unscoped = tuple(model for model in derived if not scope_of(model) and model.name not in resting)
+    leading = tuple(model for model in unscoped if model.name in _read_by(read, unscoped))
     return ModelGroups(
+        leading=leading,
         scoped=scoped,
         concluding=tuple(model for model in derived if scope_of(model) and model.name in resting),
-        whole=tuple(model for model in derived if model not in scoped),
+        whole=tuple(model for model in derived if model not in scoped and model not in leading),
         marts=in_reading_order(read_models(sql / "40_marts")),
         checks=read_models(sql / "checks"),
         rules=tuple(rules),
@@ -98,4 +105,13 @@ def _resting_on(name: str, models: Sequence[SqlModel]) -> frozenset[str]:
     for model in models:
         if model.tables & found:
             found.add(model.name)
+    return frozenset(found)
+
+
+def _read_by(read: frozenset[str], models: Sequence[SqlModel]) -> frozenset[str]:
+    """Return tables that are read, and all that the models among them read; the models are in their reading order."""
+    found = set(read)
+    for model in reversed(models):
+        if model.name in found:
+            found |= model.tables
     return frozenset(found)

@@ -12,7 +12,7 @@ from typing import Final
 from sqlglot import exp
 
 from fulfillment_pipelines.reconcile.key_families import KeyFamilies
-from fulfillment_pipelines.sql_models import retarget
+from fulfillment_pipelines.sql_models import SqlModel, retarget
 from fulfillment_pipelines.warehouse import Connection, clear_rows, delete_rows, insert_rows, scalar
 
 _MOVED: Final = """
@@ -27,7 +27,6 @@ _MOVED: Final = """
     having sum(signed_count) <> 0
 """
 _KEYS: Final = "create or replace temp table moved_keys as select distinct own_id as key from moved_rows"
-_FORGET: Final = " in (select key from gone)"
 _WRITE: Final = """
     select * from present_rows where own_id in (select key from moved_keys)
 """
@@ -57,8 +56,8 @@ def write_moved(transaction: Connection, target: str, key: str, *, earlier: str,
         return False
     columns = {"own_id": key}
     transaction.execute(retarget(_KEYS, {}, columns))
-    for keys in KeyFamilies(transaction, "moved_keys").tables(with_none=True):
-        delete_rows(transaction, target, key + _FORGET, keys)
+    for keys, condition in KeyFamilies(transaction, "moved_keys").conditions(key):
+        delete_rows(transaction, target, condition, keys)
     insert_rows(transaction, target, retarget(_WRITE, names, columns))
     return True
 
@@ -87,6 +86,12 @@ def carried_forward(kept: str, gone: str, come: str, groups: Sequence[str], sums
     counted = _total(sums[0][0]).neq(exp.Literal.number(0))
     rows = exp.union(*parts, distinct=False).subquery("parts")
     return total.from_(rows).group_by(*groups).having(counted).sql(dialect="duckdb")
+
+
+def sums_of(model: SqlModel) -> list[tuple[str, str]]:
+    """Return the columns that a model adds up, with their types, as its header tells them."""
+    entries = (entry.strip().partition(" ") for entry in model.header["adds"].split(";"))
+    return [(name, kind) for name, _, kind in entries]
 
 
 def _signed(table: str, groups: Sequence[str], sums: Sequence[tuple[str, str]], sign: int) -> exp.Select:

@@ -7,7 +7,7 @@ their SQL files; how an incremental run computes and writes a part of them is in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -30,6 +30,7 @@ from fulfillment_pipelines.reconcile.editions import (
     keep_editions,
 )
 from fulfillment_pipelines.reconcile.incremental import IncrementalRun, whole
+from fulfillment_pipelines.reconcile.leading_models import LeadingModels
 from fulfillment_pipelines.reconcile.matching import DocumentMatcher, MatchingPolicy
 from fulfillment_pipelines.reconcile.matching.matcher import TABLE as MATCHES
 from fulfillment_pipelines.reconcile.model_groups import FINDINGS, read_groups
@@ -50,6 +51,7 @@ from fulfillment_pipelines.warehouse import (
     create_view,
     ensure_table,
     insert_rows,
+    joining_as_written,
     lake_tables,
     replace_rows,
     rows_in_files,
@@ -228,7 +230,8 @@ class Reconciler:
         transaction.execute(_NEW_DIFFERENCES)
         progress("canonical tables")
         full = full or not is_current(self._existing) or everything_changed(transaction)
-        with (self._engine if full else DuckDbEngine()).running(transaction) as self._selecting:
+        planned = joining_as_written(transaction) if full else nullcontext()
+        with planned, (self._engine if full else DuckDbEngine()).running(transaction) as self._selecting:
             run = self._run_full if full else self._run_incremental
             found = run(transaction, now, progress)
         clear_rows(transaction, "ops_changed_keys")
@@ -241,8 +244,7 @@ class Reconciler:
         self._keep_previous(transaction)
         self._canonical.rebuild(transaction, self._existing, is_current=is_current(self._existing))
         self._matcher.run(transaction, self._existing, full=True)
-        self._rebuild(transaction, self._models.named("rec_feeds"), now)
-        for model in self._models.scoped:
+        for model in (*self._models.leading, *self._models.scoped):
             self._rebuild(transaction, model, now)
         for rule in _by_scope(self.rules):
             progress(rule.code)
@@ -250,8 +252,7 @@ class Reconciler:
         replace_rows(transaction, "rec_differences", "from new_differences", existing=self._existing)
         progress("verdicts")
         for model in (*self._models.whole, *self._models.marts):
-            if model.name != "rec_feeds":
-                self._rebuild(transaction, model, now)
+            self._rebuild(transaction, model, now)
         replace_rows(transaction, "rec_rules", "from ref_rules", existing=self._existing)
         keep_editions(transaction, self._existing)
         return self._summarise(transaction, now, self._violations(transaction, self._models.checks))
@@ -262,6 +263,7 @@ class Reconciler:
         row_counts = rows_in_files(transaction)
         affected = Affected(transaction, self._reach, contracts, row_counts)
         affected.note_before()
+        leading = LeadingModels(transaction, self._models.leading, contracts)
         self._canonical.build(transaction, self._existing, changed=contracts)
         unmatched = Shown(transaction, self._reach, {})
         unmatched.leave_empty({MATCHES} if row_counts.get(MATCHES) == 0 else ())
@@ -278,8 +280,8 @@ class Reconciler:
         )
         run.shown.leave_empty(self._models.read & run.empty)
         keep_previous(run)
-        run.write_whole(self._models.named("rec_feeds"))
-        with _told(self._models.scoped):
+        with _told((*self._models.leading, *self._models.scoped)):
+            leading.write(run)
             run.write_models(self._models.scoped)
         for rule in _by_scope(self.rules):
             if run.asks(rule):
@@ -299,7 +301,7 @@ class Reconciler:
         """Write findings, verdicts and marts; return the business keys of the findings that have moved."""
         revisited = write_findings(run, self._models.named(FINDINGS))
         for model in self._models.whole:
-            if model.name not in {"rec_feeds", FINDINGS} and scope_of(model) is None:
+            if model.name != FINDINGS and scope_of(model) is None:
                 self._write_moved(run, model)
         verdicts = Verdicts(run, self._existing)
         verdicts.write(self._models.concluding)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from fulfillment_pipelines.reconcile.key_families import KeyFamilies, together
+from fulfillment_pipelines.reconcile.key_families import NEAR_NONE, KeyFamilies, together
 from fulfillment_pipelines.reconcile.reach import Narrowing, Reach
 from fulfillment_pipelines.reconcile.rules import ScopeKind
 from fulfillment_pipelines.sql_models import retarget
 from fulfillment_pipelines.warehouse import Connection
 
 _OWN: Final = "select * from lake.main.target where own_id in (select key from affected_keys)"
+_OWN_NONE: Final = _OWN + " and own_id" + NEAR_NONE
 _NONE: Final = "select * from lake.main.target where own_id is null"
 _LINKED: Final = "select * from lake.main.target where link_id in (select key from linked_keys)"
 _ONLY_LINKED: Final = """
@@ -139,9 +140,10 @@ class Shown:
 
     def rows_of_keys(self, scope: ScopeKind, table: str, key: str, *, with_none: bool = False) -> list[str]:
         """Return selects of the lake's rows of the affected keys; those of the empty key too, where it is wanted."""
-        return self._families_of(scope).selects(
-            _OWN, {"target": table}, {"own_id": key}, with_none=with_none, is_small=table in self._small
-        )
+        families, is_small = self._families_of(scope), table in self._small
+        names, columns = {"target": table}, {"own_id": key}
+        selects = families.selects(_OWN, names, columns, is_small=is_small)
+        return selects + (families.selects_of_none(_OWN_NONE, names, columns) if with_none and not is_small else [])
 
     def has_keys(self, scope: ScopeKind) -> bool:
         """Return whether any key of a scope is affected; a scope without keys speaks of everything."""

@@ -147,7 +147,7 @@ def is_empty(transaction: Connection, target: MergeTarget) -> bool:
 def load(transaction: Connection, target: MergeTarget, incoming: Incoming) -> MergeCounts:
     """Bring the rows of `good_rows` into an empty target, reading them once and holding none of them back."""
     statement = _LOAD if incoming.is_sorted else _LOAD_SORTED
-    inserted = insert_rows(transaction, target.table, statement, incoming.parameters, is_bulk=True)
+    inserted = insert_rows(transaction, target.table, statement, incoming.parameters, is_bulk=incoming.is_scanned)
     _note_changes(transaction, target, incoming, changed_rows=inserted, plan=None)
     return MergeCounts(inserted_rows=inserted, updated_rows=0, unchanged_rows=0, superseded_rows=0, deleted_rows=0)
 

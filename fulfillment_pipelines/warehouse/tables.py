@@ -20,6 +20,9 @@ from fulfillment_pipelines.warehouse.journal import (
     journaling,
 )
 
+MADE_ANEW_FROM_ROWS: Final = 100_000
+"""Of fewer rows, to delete them costs less than another table in the catalogue."""
+
 _ROWS_IN_FILES: Final = """
     select tables.table_name, cast(coalesce(sum(files.record_count), 0) as bigint) as row_count
     from __ducklake_metadata_lake.ducklake_table as tables
@@ -166,9 +169,18 @@ def replace_rows(
     *,
     existing: Container[str] = (),
 ) -> None:
-    """Make a table of the lake hold exactly the rows of a query; the arguments are those of `ensure_table`."""
+    """Make a table of the lake hold exactly the rows of a query, which does not read it.
+
+    A large table is made anew: to delete its rows takes memory for each of them, and time. The arguments are those of
+    `ensure_table`.
+    """
     ensure_table(connection, name, query, parameters, existing=existing)
-    clear_rows(connection, name)
+    notes, target = journaling(connection, name)
+    rows = 0 if notes else scalar(connection, "select count(*) from " + target)  # noqa: S608 - own names
+    if rows >= MADE_ANEW_FROM_ROWS:
+        connection.execute("create or replace table " + target + " as from " + target + " limit 0")
+    else:
+        clear_rows(connection, name)
     insert_rows(connection, name, query, parameters, is_bulk=True)
 
 

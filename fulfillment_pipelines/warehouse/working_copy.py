@@ -30,6 +30,10 @@ PUBLISHED: Final = "published"
 """The name under which the lake is attached beside its copy."""
 
 _LAKE_TABLE: Final = "published.main."
+# Up to so many keys DuckDB looks for each, and passes over the parts of a table that hold none of them.
+# The lake's files are read by the first and the last key: to look for each in them costs more than it spares.
+_LIST_KEYS: Final = "set session dynamic_or_filter_threshold = 5000"
+_LIST_FEW_KEYS: Final = "reset dynamic_or_filter_threshold"
 _NEWEST: Final = "select coalesce(max(snapshot_id), 0) from __ducklake_metadata_published.ducklake_snapshot"
 _COUNT_SINCE: Final = """
     select count(*) from __ducklake_metadata_published.ducklake_snapshot where snapshot_id > $since
@@ -39,15 +43,15 @@ _TABLES: Final = """
     from __ducklake_metadata_published.ducklake_table
     where end_snapshot is null
 """
-# Merged files hold the rows that they held apart.
+# Merged files hold the rows that they held apart; a table that was made anew may be left empty.
 _WRITTEN_SINCE: Final = r"""
-    select distinct cast(regexp_extract(written.change, '\d+$') as bigint) as table_id
+    select distinct regexp_extract(written.change, ':(.*)$', 1) as written_table
     from (
         select unnest(string_split(changes_made, ',')) as change
         from __ducklake_metadata_published.ducklake_snapshot_changes
         where snapshot_id > $since
     ) as written
-    where regexp_matches(written.change, '^(inserted_into_table|deleted_from_table|altered_table):\d+$')
+    where regexp_matches(written.change, '^(created_table|inserted_into_table|deleted_from_table|altered_table):')
 """
 
 
@@ -106,6 +110,7 @@ class WorkingCopy:
         cursor = self._own_cursor()
         self.refresh(cursor)
         noted = Journal(self._journal)
+        cursor.execute(_LIST_KEYS)
         cursor.execute("begin transaction")
         try:
             result = work(cast("Connection", JournalingConnection(cursor, noted)))
@@ -123,6 +128,7 @@ class WorkingCopy:
             return
         cursor = self._own_cursor()
         copied = lake_tables(cursor) if journal.moves_tables else self._published
+        cursor.execute(_LIST_FEW_KEYS)
         cursor.execute("begin transaction")
         try:
             for table in sorted(copied - self._published):
@@ -170,8 +176,8 @@ class WorkingCopy:
         """Return the tables that may be other than their copy."""
         if self._at is None or scalar(cursor, _COUNT_SINCE, {"since": self._at}) != newest - self._at:
             return set(published)
-        numbers = {number for (number,) in cursor.execute(_WRITTEN_SINCE, {"since": self._at}).fetchall()}
-        return {table for table, number in published.items() if number in numbers}
+        told = {written for (written,) in cursor.execute(_WRITTEN_SINCE, {"since": self._at}).fetchall()}
+        return {table for table, number in published.items() if not told.isdisjoint({str(number), f'"main"."{table}"'})}
 
 
 def copy_table(cursor: Connection, table: str) -> None:

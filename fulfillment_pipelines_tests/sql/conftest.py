@@ -66,9 +66,16 @@ def run_sql(
 ) -> SqlRunner:
     """Return a function that runs one SQL file on the rows a test names, at noon unless told otherwise.
 
-    What the file reads of documents and residuals is derived from the rows, unless the test gives it.
+    What the file reads of documents, residuals, readings and sums is derived from the rows, unless the test gives it.
     """
-    derived = ("rec_billed_lines", "rec_residual_lines", "rec_residual_legs")
+    derived = (
+        "rec_billed_lines",
+        "rec_late_legs",
+        "rec_residual_legs",
+        "rec_residual_lines",
+        "rec_stock_readings",
+        "rec_stock_sums",
+    )
     documents = [read_model(sql_folder / "30_reconcile" / f"{name}.sql") for name in derived]
 
     def run(file: str, tables: Tables, *, now: datetime = EXAMPLE_NOW) -> list[Mapping[str, Any]]:

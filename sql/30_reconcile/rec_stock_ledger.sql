@@ -5,8 +5,7 @@
 --     the books - reservations of orders that differ from what was released and has not left (INV-04, INV-05)
 -- The moment is the earliest at which any of the feeds was read (cut_at, where something happened after it): a
 -- position that was read later is rolled back by what moved, left or was confirmed in between. Availability needs no
--- rolling, since each side's stock on hand cancels out of it. What one order line has allocated counts up to what it
--- asks for; the rest is INV-03.
+-- rolling, since each side's stock on hand cancels out of it.
 -- scope: stock
 -- revisit: is_rolled
 with
@@ -21,58 +20,6 @@ wms_stock as (
     select node, sku, on_hand_qty, reserved_qty, available_qty, snapshot_id
     from canon_stock_levels
     where role = 'wms'
-),
-
-nodes as (
-    select distinct node
-    from wms_stock
-),
-
-readings as (
-    select
-        nodes.node,
-        max(case when feeds.role = 'erp' and feeds.contract = 'stock_levels' then feeds.as_of end) as erp_read_at,
-        max(case when feeds.role = 'wms' and feeds.contract = 'stock_levels' then feeds.as_of end) as wms_read_at,
-        min(feeds.as_of) as cut_at
-    from nodes
-    inner join rec_feeds as feeds on feeds.node = '' or nodes.node = feeds.node
-    where
-        (feeds.role = 'erp' and feeds.contract in ('stock_levels', 'shipment_lines'))
-        or (feeds.role = 'wms' and feeds.contract in ('stock_levels', 'shipment_lines', 'stock_movements'))
-    group by nodes.node
-),
-
-dated_legs as (
-    select
-        legs.node,
-        legs.sku,
-        legs.role,
-        legs.shipped_qty,
-        case
-            when legs.role = 'wms' then legs.shipped_at else coalesce(legs.confirmed_at, legs.shipped_at)
-        end as booked_at,
-        case when legs.role = 'wms' then readings.wms_read_at else readings.erp_read_at end as read_at,
-        readings.cut_at
-    from canon_shipment_lines as legs
-    left join readings on legs.node = readings.node
-    where legs.role in ('erp', 'wms')
-),
-
-legs as (
-    select
-        node,
-        sku,
-        sum(case when role = 'wms' then shipped_qty else 0 end) as departed_qty,
-        sum(case when role = 'erp' then shipped_qty else 0 end) as confirmed_qty,
-        sum(case when role = 'wms' and booked_at > cut_at then shipped_qty else 0 end) as later_departed_qty,
-        sum(case when role = 'erp' and booked_at > cut_at then shipped_qty else 0 end) as later_confirmed_qty,
-        sum(case when role = 'wms' and booked_at > cut_at and booked_at <= read_at then shipped_qty else 0 end)
-            as rolled_departed_qty,
-        sum(case when role = 'erp' and booked_at > cut_at and booked_at <= read_at then shipped_qty else 0 end)
-            as rolled_confirmed_qty,
-        sum(case when booked_at > cut_at then 1 else 0 end) as later_legs
-    from dated_legs
-    group by node, sku
 ),
 
 movements as (
@@ -92,37 +39,9 @@ movements as (
             end
         ) as rolled_erp_qty
     from canon_stock_movements as movements
-    inner join readings on movements.node = readings.node
+    inner join rec_stock_readings as readings on movements.node = readings.node
     where movements.movement_type <> 'SHIPMENT' and movements.moved_at > readings.cut_at
     group by movements.node, movements.sku
-),
-
-releases as (
-    select node, sku, sum(released_qty) as released_qty
-    from canon_releases
-    where role = 'wms'
-    group by node, sku
-),
-
-reservations as (
-    select
-        node,
-        sku,
-        sum(case when order_id is null then 0 else reserved_qty end) as reserved_for_orders_qty
-    from canon_reservations
-    where role = 'wms'
-    group by node, sku
-),
-
-demand as (
-    select
-        node,
-        sku,
-        sum(least(coalesce(allocated_qty, 0), ordered_qty - cancelled_qty)) as allocated_qty,
-        sum(ordered_qty - cancelled_qty) as demanded_qty
-    from canon_order_lines
-    where role = 'erp'
-    group by node, sku
 ),
 
 items as (
@@ -143,28 +62,26 @@ positions as (
         wms_stock.reserved_qty as wms_reserved_qty,
         erp_stock.available_qty as erp_available_qty,
         wms_stock.available_qty as wms_available_qty,
-        coalesce(legs.departed_qty, 0) as departed_qty,
-        coalesce(legs.confirmed_qty, 0) as confirmed_qty,
-        coalesce(legs.later_departed_qty, 0) as later_departed_qty,
-        coalesce(legs.later_confirmed_qty, 0) as later_confirmed_qty,
-        coalesce(movements.rolled_wms_qty, 0) - coalesce(legs.rolled_departed_qty, 0) as rolled_wms_qty,
-        coalesce(movements.rolled_erp_qty, 0) - coalesce(legs.rolled_confirmed_qty, 0) as rolled_erp_qty,
-        coalesce(releases.released_qty, 0) as released_qty,
-        reservations.reserved_for_orders_qty,
-        coalesce(demand.allocated_qty, 0) as allocated_qty,
-        coalesce(demand.demanded_qty, 0) as demanded_qty,
-        movements.sku is not null or coalesce(legs.later_legs, 0) > 0 as is_rolled,
+        coalesce(sums.departed_qty, 0) as departed_qty,
+        coalesce(sums.confirmed_qty, 0) as confirmed_qty,
+        coalesce(late_legs.later_departed_qty, 0) as later_departed_qty,
+        coalesce(late_legs.later_confirmed_qty, 0) as later_confirmed_qty,
+        coalesce(movements.rolled_wms_qty, 0) - coalesce(late_legs.rolled_departed_qty, 0) as rolled_wms_qty,
+        coalesce(movements.rolled_erp_qty, 0) - coalesce(late_legs.rolled_confirmed_qty, 0) as rolled_erp_qty,
+        coalesce(sums.released_qty, 0) as released_qty,
+        case when sums.reservation_count > 0 then sums.reserved_for_orders_qty end as reserved_for_orders_qty,
+        coalesce(sums.allocated_qty, 0) as allocated_qty,
+        coalesce(sums.demanded_qty, 0) as demanded_qty,
+        movements.sku is not null or late_legs.sku is not null as is_rolled,
         readings.cut_at,
         erp_stock.snapshot_id as erp_snapshot_id,
         wms_stock.snapshot_id as wms_snapshot_id
     from erp_stock
     inner join wms_stock on erp_stock.node = wms_stock.node and erp_stock.sku = wms_stock.sku
-    left join readings on erp_stock.node = readings.node
-    left join legs on erp_stock.node = legs.node and erp_stock.sku = legs.sku
+    left join rec_stock_readings as readings on erp_stock.node = readings.node
+    left join rec_late_legs as late_legs on erp_stock.node = late_legs.node and erp_stock.sku = late_legs.sku
     left join movements on erp_stock.node = movements.node and erp_stock.sku = movements.sku
-    left join releases on erp_stock.node = releases.node and erp_stock.sku = releases.sku
-    left join reservations on erp_stock.node = reservations.node and erp_stock.sku = reservations.sku
-    left join demand on erp_stock.node = demand.node and erp_stock.sku = demand.sku
+    left join rec_stock_sums as sums on erp_stock.node = sums.node and erp_stock.sku = sums.sku
     left join items on erp_stock.sku = items.sku
 ),
 

@@ -73,6 +73,19 @@ order_explanations as (
     where rec_findings.order_id <> ''
 ),
 
+-- Looked for apart, each by all that it names: a join that asks for either compares every pair of an order or an edge.
+whole_order_explanations as (
+    select order_id, edge
+    from order_explanations
+    where line_no is null
+),
+
+line_explanations as (
+    select order_id, line_no, edge
+    from order_explanations
+    where line_no is not null
+),
+
 -- An order that waits for the mapping of a number is told by the number.
 mapping_explanations as (
     select distinct rec_order_intake.order_id
@@ -104,10 +117,12 @@ unexplained_lines as (
         edges.residual_qty
     from edges
     semi join compared_edges on edges.edge = compared_edges.edge
-    left join order_explanations
-        on edges.order_id = order_explanations.order_id
-        and edges.edge = order_explanations.edge
-        and (order_explanations.line_no is null or edges.line_no = order_explanations.line_no)
+    left join whole_order_explanations
+        on edges.order_id = whole_order_explanations.order_id and edges.edge = whole_order_explanations.edge
+    left join line_explanations
+        on edges.order_id = line_explanations.order_id
+        and edges.line_no = line_explanations.line_no
+        and edges.edge = line_explanations.edge
     left join mapping_explanations on edges.order_id = mapping_explanations.order_id and edges.edge = 'ordered'
     left join shipment_explanations
         on edges.edge = 'delivered'
@@ -124,7 +139,8 @@ unexplained_lines as (
         edges.residual_qty <> 0
         and unheard_edges.edge is null
         and not (edges.residual_qty < 0 and coalesce(edges.booked_at >= read_times.read_at, false))
-        and order_explanations.order_id is null
+        and whole_order_explanations.order_id is null
+        and line_explanations.order_id is null
         and mapping_explanations.order_id is null
         and shipment_explanations.order_id is null
         and quarantined_orders.order_id is null

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from pyarrow import parquet
 from sqlalchemy.engine import make_url
 
 from fulfillment_pipelines.errors import BadDataError, RetryableError
@@ -158,6 +159,23 @@ def test_rows_are_inserted_by_the_names_of_their_columns() -> None:
     warehouse.close()
 
 
+@pytest.mark.parametrize("made_anew_from_rows", [1, 100])
+@pytest.mark.usefixtures("lake")
+def test_a_reader_sees_the_rows_that_were_replaced_until_the_others_are_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_anew_from_rows: int
+) -> None:
+    monkeypatch.setattr("fulfillment_pipelines.warehouse.tables.MADE_ANEW_FROM_ROWS", made_anew_from_rows)
+    with closing(Warehouse(_location(tmp_path))) as writer, closing(Warehouse(_location(tmp_path))) as reader:
+
+        def work(transaction: Connection) -> None:
+            replace_rows(transaction, "numbers", "select 2 as number union all select 3", existing={"numbers"})
+            assert scalar(transaction, "select sum(number) from numbers") == 5
+            assert _numbers(reader) == [1]
+
+        writer.write(work)
+        assert _numbers(reader) == [2, 3]
+
+
 def _add(warehouse: Warehouse, number: int) -> None:
     warehouse.write(lambda transaction: transaction.execute("insert into numbers values ($number)", {"number": number}))
 
@@ -194,3 +212,15 @@ def test_a_question_that_fails_leaves_no_moment_behind(lake: Warehouse) -> None:
         ask_in_vain()
     lake.write(lambda transaction: transaction.execute("insert into numbers values (2)"))
     assert _numbers(lake) == [1, 2]
+
+
+def test_large_tables_are_written_in_small_row_groups(tmp_path: Path) -> None:
+    with closing(Warehouse(_location(tmp_path))) as warehouse:
+        warehouse.write(lambda transaction: transaction.execute("create table numbers as from range(100_000)"))
+    groups = [
+        parquet.read_metadata(file).row_group(number).num_rows
+        for file in (tmp_path / "lake").rglob("*.parquet")
+        for number in range(parquet.read_metadata(file).num_row_groups)
+    ]
+
+    assert sorted(groups, reverse=True) == [32_768, 32_768, 32_768, 1_696]

@@ -24,6 +24,7 @@ from fulfillment_pipelines.warehouse import (
     insert_rows,
     lake_tables,
     replace_rows,
+    scalar,
 )
 from fulfillment_pipelines.warehouse.working_copy import copy_table
 
@@ -125,8 +126,11 @@ turns = st.lists(st.tuples(st.booleans(), st.lists(works, min_size=1, max_size=4
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(turns=turns)
 def test_whoever_writes_what_the_copy_and_the_lake_stay_the_same(
-    tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[bool, list[Callable[[Connection], object]]]]
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    turns: list[tuple[bool, list[Callable[[Connection], object]]]],
 ) -> None:
+    monkeypatch.setattr("fulfillment_pipelines.warehouse.tables.MADE_ANEW_FROM_ROWS", 6)
     with opened(tmp_path_factory.mktemp("lake")) as pair:
         for is_other, works in turns:
             writer = pair.plain if is_other else pair.copying
@@ -137,6 +141,14 @@ def test_whoever_writes_what_the_copy_and_the_lake_stay_the_same(
         for table in (FIRST, SECOND):
             copied, published = pair.rows(table)
             assert copied == published, table
+
+
+def test_a_table_that_another_made_anew_and_left_empty_is_copied(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fulfillment_pipelines.warehouse.tables.MADE_ANEW_FROM_ROWS", 1)
+    pair.copying.write(_insert(0, 3))
+    pair.plain.write(_replace(0, 0))
+    pair.copying.write(lambda _: None)
+    assert pair.rows(FIRST) == ([], [])
 
 
 def test_others_see_a_turn_when_it_ends_and_not_before(pair: Pair) -> None:
@@ -255,3 +267,15 @@ def test_the_file_of_the_copy_goes_with_its_process(pair: Pair) -> None:
     pair.copying.close()
     assert not file.exists()
     assert _rows(pair.copying, FIRST) == ["{'number': 0, 'label': 'row 0'}"]
+
+
+def test_every_pass_has_the_keys_it_looks_for_listed_whatever_was_published_before(pair: Pair) -> None:
+    listed: list[int] = []
+
+    def work(transaction: Connection) -> None:
+        _insert(len(listed), len(listed) + 1)(transaction)
+        listed.append(scalar(transaction, "select cast(current_setting('dynamic_or_filter_threshold') as bigint)"))
+
+    pair.copying.write(work)
+    pair.copying.write(work)
+    assert min(listed) > 50, "which is what DuckDB lists by itself"

@@ -28,6 +28,12 @@ finance_lines as (
     where role = 'finance' and status <> 'VOID'
 ),
 
+named_orders as (
+    select distinct order_id
+    from finance_lines
+    where order_id is not null
+),
+
 known_lines as (
     select
         lines.order_id,
@@ -36,10 +42,12 @@ known_lines as (
         lines.substitute_sku,
         orders.customer_id
     from canon_order_lines as lines
-    left join canon_orders as orders on orders.role = 'erp' and lines.order_id = orders.order_id
-    where
-        lines.role = 'erp'
-        and lines.order_id in (select order_id from canon_invoice_lines where role = 'finance' and status <> 'VOID')
+    left join (
+        select order_id, customer_id
+        from canon_orders
+        where role = 'erp' and order_id in (select order_id from named_orders)
+    ) as orders on lines.order_id = orders.order_id
+    where lines.role = 'erp' and lines.order_id in (select order_id from named_orders)
 )
 
 select

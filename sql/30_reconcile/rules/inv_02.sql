@@ -33,8 +33,7 @@ false_availability as (
 
 prices as (
     select sku, max(unit_price) as unit_price, max(currency) as currency
-    from canon_order_lines
-    where role = 'erp'
+    from rec_item_prices
     group by sku
 )
 

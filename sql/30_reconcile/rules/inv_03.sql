@@ -52,8 +52,7 @@ oversold as (
 
 prices as (
     select sku, max(unit_price) as unit_price, max(currency) as currency
-    from canon_order_lines
-    where role = 'erp'
+    from rec_item_prices
     group by sku
 ),
 
@@ -63,13 +62,13 @@ over_allocated_lines as (
         line_no,
         node,
         sku,
-        ordered_qty - cancelled_qty as wanted_qty,
+        wanted_qty,
         allocated_qty,
         unit_price,
         currency,
         snapshot_id
-    from canon_order_lines
-    where role = 'erp' and allocated_qty > ordered_qty - cancelled_qty and node is not null
+    from rec_allocation_gaps
+    where allocated_qty > wanted_qty
 ),
 
 differences as (

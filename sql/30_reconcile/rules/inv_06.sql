@@ -16,43 +16,22 @@
 -- one of them is promised for the day, in UTC, on which it falls due.
 with
 
-departures as (
+unallocated_lines as (
     select
         order_id,
         line_no,
-        greatest(
-            sum(case when role = 'wms' then shipped_qty else 0 end),
-            sum(case when role = 'erp' then shipped_qty else 0 end)
-        ) as shipped_qty
-    from canon_shipment_lines
-    where role in ('erp', 'wms')
-    group by order_id, line_no
-),
-
-unallocated_lines as (
-    select
-        lines.order_id,
-        lines.line_no,
-        lines.node,
-        lines.sku,
-        lines.ordered_qty - lines.cancelled_qty - coalesce(departures.shipped_qty, 0) - lines.allocated_qty
-            as unallocated_qty,
-        greatest(lines.release_due_at, lines.as_of) as due_at,
-        coalesce(lines.promised_at, lines.release_due_at) as promised_at,
-        coalesce(
-            date_trunc('day', lines.promised_at) <= date_trunc('day', greatest(lines.release_due_at, lines.as_of)),
-            false
-        ) as is_promised_that_day,
-        lines.unit_price,
-        lines.currency,
-        lines.snapshot_id
-    from canon_order_lines as lines
-    left join departures on lines.order_id = departures.order_id and lines.line_no = departures.line_no
-    where
-        lines.role = 'erp'
-        and lines.node is not null
-        and lines.release_due_at is not null
-        and lines.ordered_qty - lines.cancelled_qty - coalesce(departures.shipped_qty, 0) > lines.allocated_qty
+        node,
+        sku,
+        unallocated_qty,
+        greatest(release_due_at, as_of) as due_at,
+        coalesce(promised_at, release_due_at) as promised_at,
+        coalesce(date_trunc('day', promised_at) <= date_trunc('day', greatest(release_due_at, as_of)), false)
+            as is_promised_that_day,
+        unit_price,
+        currency,
+        snapshot_id
+    from rec_allocation_gaps
+    where release_due_at is not null and unallocated_qty > 0
 ),
 
 demand as (
