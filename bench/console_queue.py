@@ -81,6 +81,8 @@ def main() -> int:
             settings = Settings(runtime_dir=Path(folder) / "runtime", ledger_url=url)
             settings = settings.model_copy(update={"config": settings.project_root / settings.config})
             with build_console(settings) as console:
+                # A lake that is not there would be looked for once a second, to learn what time it is.
+                console.platform = replace(console.platform, clock=console.platform.machine_clock)
                 for row in _measured(console, database, arguments.cases):
                     rows.append(row)
                     sys.stdout.write(f"{_line(row)}\n")
