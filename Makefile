@@ -112,8 +112,9 @@ bench-corrections: $(installed) ## Deliver 10,000 corrections through a target t
 bench-intake: $(installed) ## Take in 200,000 findings as cases, on both databases
 	$(bin)/python -m bench.intake --findings 200000
 
-bench-console: $(installed) ## Ask for pages of the console's queue with 100,000 open cases, on both databases
+bench-console: $(installed) ## Ask for pages of the console with 100,000 open cases, alone and as fifty people, on both databases
 	$(bin)/python -m bench.console_queue --cases 100000
+	$(bin)/python -m bench.console_load --users 50 --cases 100000
 
 bench-peers: $(installed) ## Compare two tables with known breaks, by us and by other people's tools; half an hour, 9 GB of memory
 	$(bin)/python -m bench.peers --rows 1000000 10000000

@@ -48,6 +48,7 @@ _PEOPLE: Final = ("ada", "ben", "chiara", "dev", "emil", "farah", "grace", "jona
 _TAKEN_IN: Final = 1_000
 _BUDGET_MS: Final = 300
 _READS_SECONDS: Final = 2.0
+_WARM_SECONDS: Final = 10.0
 _CASE: Final = re.compile(r'href="(/cases/EXC-[0-9a-f]{16})')
 _PAGES: Final[Mapping[str, str]] = {
     "queue": "/queue",
@@ -60,7 +61,7 @@ _MEANING: Final = """\
 A person asks, reads for two seconds on average, and asks again. One request in twenty comments on a case. Waits are
 from the request to the last byte, by the clock, in a process beside the console's; another process takes in {taken:,}
 findings that stand and one that is new, one transaction after the other. Budget: 95 of 100 requests within {budget} ms,
-no error."""
+no error. The first {warm:.0f} seconds are not counted: the console has just started, and everybody comes at once."""
 
 
 @dataclass
@@ -77,12 +78,15 @@ class Waits:
 
 @dataclass
 class Load:
-    """What all people together met."""
+    """What all people together met, from a moment on."""
 
+    counts_from: float
     by_kind: dict[str, Waits] = field(default_factory=dict)
 
     def note(self, kind: str, seconds: float, *, is_good: bool) -> None:
-        """Note one request."""
+        """Note one request that has just been answered."""
+        if time.monotonic() < self.counts_from:
+            return
         waits = self.by_kind.setdefault(kind, Waits())
         waits.seconds.append(seconds)
         waits.errors += not is_good
@@ -124,7 +128,7 @@ def page(rows: Sequence[Row]) -> str:
             for row in rows
         ),
         "",
-        _MEANING.format(taken=_TAKEN_IN, budget=_BUDGET_MS),
+        _MEANING.format(taken=_TAKEN_IN, budget=_BUDGET_MS, warm=_WARM_SECONDS),
     ]
     return "\n".join(lines) + "\n"
 
@@ -237,8 +241,8 @@ def _answers(address: str) -> bool:
 
 
 async def _visited(address: str, sessions: Sequence[tuple[str, str]], seconds: float) -> Load:
-    load = Load()
-    until = time.monotonic() + seconds
+    load = Load(time.monotonic() + _WARM_SECONDS)
+    until = load.counts_from + seconds
     chances = [random.Random(number) for number in range(len(sessions))]  # noqa: S311 - spreads values, keeps no secret
     pairs = zip(sessions, chances, strict=True)
     await asyncio.gather(*(_visit(address, session, chance, until, load) for session, chance in pairs))

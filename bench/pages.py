@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from bench import console_queue, engines, latency, micro_batch, plots, scale, sizes, soak
+from bench import console_load, console_queue, engines, latency, micro_batch, plots, scale, sizes, soak
 from bench.kept import Row, kept, write_page
 from bench.peers import __main__ as peers
 
 PAGES: Final[Mapping[str, Callable[[Sequence[Row]], str]]] = {
+    "console_load": console_load.page,
     "console_queue": console_queue.page,
     "engines": engines.page,
     "latency": latency.page,

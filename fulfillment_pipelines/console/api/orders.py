@@ -25,7 +25,7 @@ OrderNumber = Annotated[
 class DistrustedFeed(Shown):
     """A feed that cannot be trusted now: what depends on it is not known."""
 
-    system: str = Field(examples=["wms_north"])
+    system: str = Field(examples=["warehouse"])
     entity: str = Field(examples=["shipments"])
     state: str = Field(examples=["STALE"], description="STALE, PARTIAL, FAILED or QUARANTINED.")
     as_of: Instant | None
@@ -125,7 +125,7 @@ class Milestone(Shown):
 
     occurred_at: Instant
     milestone: str = Field(examples=["shipment.departed"])
-    system: str = Field(examples=["wms_west"])
+    system: str = Field(examples=["warehouse"])
     line_no: int | None = Field(examples=[1])
     subject_id: str | None = Field(examples=["SH-000406"], description="The shipment, document or hold it is about.")
     quantity: Quantity | None
