@@ -1,4 +1,4 @@
-"""`fulfillment console`: it serves as a process of its own, gives out the first account once, and ends when asked to."""
+"""`fulfillment console`: it serves as a process of its own, gives out the first account once, and ends when asked."""
 
 from __future__ import annotations
 
