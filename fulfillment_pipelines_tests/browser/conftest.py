@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import uvicorn
@@ -25,6 +26,8 @@ from fulfillment_pipelines_tests.lived_console import console, lived_runtime
 
 __all__ = ["console", "lived_runtime"]
 
+Theme = Literal["light", "dark"]
+
 _SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A browser of root's has no sandbox, and one in a closed network must not look for news of its maker.
@@ -32,7 +35,8 @@ _ARGUMENTS = ("--no-sandbox", "--disable-background-networking", "--disable-comp
 _SERIOUS = {"serious", "critical"}
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while Playwright is there, its loop runs in this thread, and nothing else can run one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The Chromium of this machine, headless."""
     named = os.environ.get("BROWSER_COMMAND") or next(filter(None, map(shutil.which, _NAMES)), None)
@@ -56,8 +60,9 @@ class Screen:
     page: Page
     complaints: list[str]
 
-    def go(self, path: str) -> Page:
-        """Open a page of the console and wait until it is quiet."""
+    def go(self, path: str, theme: Theme = "light") -> Page:
+        """Open a page of the console in a theme, as the reader's system asks for it."""
+        self.page.emulate_media(color_scheme=theme)
         self.page.goto(path, wait_until="load")
         return self.page
 
@@ -77,7 +82,7 @@ class Screen:
             self.page.screenshot(path=_SCREENS / f"{name}.png")
 
 
-Visit = Callable[..., Screen]
+Visit = Callable[[str], Screen]
 
 
 @pytest.fixture
@@ -96,13 +101,11 @@ def served(console: Console) -> Iterator[str]:
 
 @pytest.fixture
 def visit(browser: Browser, console: Console, served: str) -> Iterator[Visit]:
-    """Return a function that opens a browser for somebody, in a theme; every complaint fails the test at its end."""
+    """Return a function that opens a browser for somebody; every complaint fails the test at its end."""
     opened: list[tuple[BrowserContext, Screen]] = []
 
-    def begin(person: str, theme: str = "light", width: int = 1280) -> Screen:
-        context = browser.new_context(
-            base_url=served, viewport={"width": width, "height": 860}, color_scheme=_scheme(theme), locale="en-GB"
-        )
+    def begin(person: str) -> Screen:
+        context = browser.new_context(base_url=served, viewport={"width": 1280, "height": 860}, locale="en-GB")
         if person:
             now = console.machine_now()
             with console.deciding("test") as work:
@@ -121,7 +124,3 @@ def visit(browser: Browser, console: Console, served: str) -> Iterator[Visit]:
     for context, _ in opened:
         context.close()
     assert complaints == []
-
-
-def _scheme(theme: str) -> str:
-    return {"light": "light", "dark": "dark"}[theme]

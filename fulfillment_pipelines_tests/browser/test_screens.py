@@ -42,17 +42,17 @@ def _path(screen: Wanted, console: Console) -> str:
     return screen.path.format(case=case.case_id, order=case.order_id)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("screen", _SCREENS, ids=_IDS)
-def test_a_screen_shows_and_bars_nobody(screen: Wanted, theme: str, visit: Visit, console: Console) -> None:
-    shown = visit(screen.person, theme)
-    page = shown.go(_path(screen, console))
-    assert page.locator("h1").count() == 1
-    shown.picture(f"{screen.name}_{theme}")
-    assert shown.barriers() == []
-
-
-@pytest.mark.parametrize("screen", _SCREENS, ids=_IDS)
-def test_a_screen_fits_a_telephone(screen: Wanted, visit: Visit, console: Console) -> None:
-    page = visit(screen.person, width=390).go(_path(screen, console))
+def test_a_screen_shows_in_both_themes_and_on_a_telephone_and_bars_nobody(
+    screen: Wanted, visit: Visit, console: Console
+) -> None:
+    shown, path = visit(screen.person), _path(screen, console)
+    for theme in ("light", "dark"):
+        page = shown.go(path, theme)
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert page.locator("h1").count() == 1
+        shown.picture(f"{screen.name}_{theme}")
+        assert shown.barriers() == []
+    page.set_viewport_size({"width": 390, "height": 860})
+    page.reload(wait_until="load")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

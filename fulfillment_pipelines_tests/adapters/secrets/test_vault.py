@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from fulfillment_pipelines.errors import ConfigurationError, SystemDownError
-from fulfillment_pipelines.loop.platform import _references
+from fulfillment_pipelines.loop.platform import references_of
 from fulfillment_pipelines.settings import Settings
 from fulfillment_pipelines.systems.declaration import Reference
 from fulfillment_pipelines.systems.distributor import load_distributor
@@ -142,7 +142,7 @@ def test_settings_say_where_secrets_are_looked_for_and_the_manager_is_asked_last
     vault.values = {"BOTH": "manager", "MANAGED": "manager"}
     settings = Settings(secrets_directories=(tmp_path,), vault_address=vault.url, vault_token=SecretStr(vault.token))
     assert vault.token not in repr(settings)
-    references = _references(settings, load_distributor(SMALL / "distributor.yaml", tmp_path))
+    references = references_of(settings, load_distributor(SMALL / "distributor.yaml", tmp_path))
 
     def resolved(name: str) -> str:
         return references.resolve(Reference(ref=name), system="erp").get_secret_value()
